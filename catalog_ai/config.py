@@ -1,0 +1,60 @@
+"""Settings, read from the environment at the moment they are asked for.
+
+| variable | meaning | default |
+| --- | --- | --- |
+| `CATALOG_HOME` | folder of the database, the models and the stored photos | `var/catalog` in the project |
+| `CATALOG_DATABASE_URL` | SQLAlchemy URL of the database | `catalog.db` in `CATALOG_HOME` |
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT_ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where one catalogue lives. All paths are absolute."""
+
+    home: Path
+    database_url: str
+
+    @property
+    def models(self) -> Path:
+        """One folder per model version: `weights.safetensors` and `meta.json`."""
+        return self.home / "models"
+
+    @property
+    def images(self) -> Path:
+        """One upright copy of each photo, named by the sha256 of the delivered bytes."""
+        return self.home / "images"
+
+    @property
+    def thumbnails(self) -> Path:
+        """Small JPEGs derived from `images`; may be deleted at any time."""
+        return self.home / "thumbnails"
+
+    @property
+    def backups(self) -> Path:
+        """Copies of the database made before each upgrade of its schema."""
+        return self.home / "backups"
+
+    @property
+    def locks(self) -> Path:
+        """Files that the kernel locks for one process at a time."""
+        return self.home / "locks"
+
+
+def settings(*, home: Path | str | None = None, database_url: str | None = None) -> Settings:
+    """Return the settings in force now; arguments win over the environment.
+
+    A relative `CATALOG_HOME` is taken from the project's folder, wherever one calls from: cron's
+    working directory is another than the shell's.
+    """
+    chosen = Path(home if home is not None else os.environ.get("CATALOG_HOME") or "var/catalog")
+    folder = chosen.expanduser()
+    if not folder.is_absolute():
+        folder = PROJECT_ROOT / folder
+    url = database_url or os.environ.get("CATALOG_DATABASE_URL") or f"sqlite:///{folder}/catalog.db"
+    return Settings(home=folder, database_url=url)

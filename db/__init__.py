@@ -1,0 +1,1 @@
+"""The catalogue's database: schema, connections, reads (`queries`) and writes (`commands`)."""

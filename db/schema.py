@@ -1,0 +1,350 @@
+"""Tables. Times are UTC; order is by id, never by clock; vectors are "<f4" blobs.
+
+A product has two labels. `label_given` is what the feed delivers, as it came; `label_current` is
+what the catalogue holds, in the catalogue's spelling. They differ once a person has decided.
+"""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    CheckConstraint,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMING = {
+    "ix": "ix_%(column_0_N_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+REVIEW_STATES = ("open", "kept", "changed", "not_product", "second_look")
+ACTIONS = ("keep", "accept", "relabel", "not_product", "second_look", "undo")
+RUN_STATES = ("running", "done", "stopped", "failed")
+OUTCOMES = ("added", "updated", "quarantined", "missing", "unlisted")
+JOB_STATES = ("queued", "running", "done", "failed", "lost", "cancelled")
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware datetime, stored in UTC; a naive one is refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError(f"{value!r} has no time zone: store UTC times only")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
+    """A check that `column` holds one of `values`, named after the column."""
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)
+
+
+class Base(DeclarativeBase):
+    """Declarative base with named constraints, which Alembic needs to alter SQLite tables."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, bytes: LargeBinary}
+
+
+class Product(Base):
+    """One product of the catalogue; `version` rises with every change of label or state."""
+
+    __tablename__ = "products"
+    __table_args__ = (
+        one_of("review_state", REVIEW_STATES),
+        Index("ix_products_label_state", "label_current", "review_state"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    sku: Mapped[str] = mapped_column(String(255), unique=True)
+    title: Mapped[str] = mapped_column(Text, default="")
+    label_given: Mapped[str | None] = mapped_column(String(255))
+    label_current: Mapped[str | None] = mapped_column(String(255))
+    image_path: Mapped[str] = mapped_column(Text)  # as delivered, relative to the source
+    image_sha256: Mapped[str] = mapped_column(String(64), index=True)  # of the delivered bytes
+    stored_image: Mapped[str] = mapped_column(Text)  # relative to CATALOG_HOME
+    thumbnail: Mapped[str] = mapped_column(Text)  # relative to CATALOG_HOME
+    attributes: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    review_state: Mapped[str] = mapped_column(String(16), default="open")
+    version: Mapped[int] = mapped_column(default=1)
+    added_run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"), index=True)
+    changed_run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"), index=True)
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class ModelVersion(Base):
+    """A trained model; its weights are files, its birth certificate (`meta`) is copied here."""
+
+    __tablename__ = "model_versions"
+    __table_args__ = (
+        Index(
+            "uq_model_versions_active",
+            "is_active",
+            unique=True,
+            sqlite_where=text("is_active"),
+            postgresql_where=text("is_active"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[str] = mapped_column(String(64), unique=True)
+    recipe: Mapped[str] = mapped_column(String(64))
+    classes: Mapped[list[str]] = mapped_column(JSON)
+    dimension: Mapped[int]
+    meta: Mapped[dict[str, Any]]
+    is_active: Mapped[bool] = mapped_column(default=False)
+    created_at: Mapped[datetime]
+
+
+class Prediction(Base):
+    """What one model version says of one photo; `probabilities` follow the model's classes."""
+
+    __tablename__ = "predictions"
+
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), primary_key=True)
+    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_versions.id"), primary_key=True)
+    image_sha256: Mapped[str] = mapped_column(String(64))
+    probabilities: Mapped[bytes]  # "<f4", one per class of the model
+    top_label: Mapped[str] = mapped_column(String(255))
+    confidence: Mapped[float]
+    trained_on: Mapped[bool] = mapped_column(default=False)  # the model saw this photo and label
+
+
+class Embedding(Base):
+    """The vector of one photo under one model version; never compared across versions."""
+
+    __tablename__ = "embeddings"
+
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), primary_key=True)
+    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_versions.id"), primary_key=True)
+    image_sha256: Mapped[str] = mapped_column(String(64))
+    dimension: Mapped[int]
+    vector: Mapped[bytes]  # "<f4", `dimension` numbers
+
+
+class Assessment(Base):
+    """One pass over all labels; holds the category list that its probabilities follow."""
+
+    __tablename__ = "assessments"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_versions.id"), index=True)
+    classes: Mapped[list[str]] = mapped_column(JSON)
+    products: Mapped[int]
+    flagged: Mapped[int]
+    created_at: Mapped[datetime]
+
+
+class LabelScore(Base):
+    """How likely one product's label is wrong, from out-of-fold evidence only.
+
+    `probabilities` come from classifiers that never saw this product's label. `score` is 0..1,
+    higher = more likely wrong, null where there is no label to judge. `label` is the label that
+    was judged: a score whose label is no longer the product's is stale and not shown.
+    """
+
+    __tablename__ = "label_scores"
+    __table_args__ = (Index("ix_label_scores_queue", "model_version_id", "looks_wrong", "score"),)
+
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), primary_key=True)
+    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_versions.id"), primary_key=True)
+    assessment_id: Mapped[int] = mapped_column(ForeignKey("assessments.id"))
+    image_sha256: Mapped[str] = mapped_column(String(64))
+    label: Mapped[str | None] = mapped_column(String(255))
+    known_label: Mapped[bool]  # the label is a category that the assessment knows
+    probabilities: Mapped[bytes]  # "<f4", one per class of the assessment, out of fold
+    suggestion: Mapped[str] = mapped_column(String(255))
+    confidence: Mapped[float]  # out-of-fold probability of the suggestion
+    score: Mapped[float | None]
+    looks_wrong: Mapped[bool]
+    neighbours: Mapped[list[int]] = mapped_column(JSON)  # product ids, the closest first
+    agreement: Mapped[float | None]  # share of the neighbours that carry `label`, 0..1
+
+
+class Decision(Base):
+    """What a person decided; append-only (triggers refuse UPDATE and DELETE), undo is a new row."""
+
+    __tablename__ = "decisions"
+    __table_args__ = (one_of("action", ACTIONS),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), index=True)
+    action: Mapped[str] = mapped_column(String(16))
+    label_given: Mapped[str | None] = mapped_column(String(255))  # the feed's, at that moment
+    label_before: Mapped[str | None] = mapped_column(String(255))
+    label_after: Mapped[str | None] = mapped_column(String(255))
+    state_before: Mapped[str] = mapped_column(String(16))
+    state_after: Mapped[str] = mapped_column(String(16))
+    suggestion: Mapped[str | None] = mapped_column(String(255))
+    score: Mapped[float | None]
+    image_sha256: Mapped[str] = mapped_column(String(64))  # the photo that was seen
+    model_version_id: Mapped[int | None] = mapped_column(ForeignKey("model_versions.id"))
+    reviewer: Mapped[str] = mapped_column(String(120))
+    note: Mapped[str] = mapped_column(Text, default="")
+    undoes_id: Mapped[int | None] = mapped_column(ForeignKey("decisions.id"), unique=True)
+    request_key: Mapped[str] = mapped_column(String(64), unique=True)  # made when the card is drawn
+    decided_at: Mapped[datetime]
+
+
+class Export(Base):
+    """A file that was handed out: what, how many rows, up to which decision."""
+
+    __tablename__ = "exports"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    format: Mapped[str] = mapped_column(String(16))
+    file_name: Mapped[str] = mapped_column(Text)
+    rows: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))
+    last_decision_id: Mapped[int | None] = mapped_column(ForeignKey("decisions.id"))
+    created_by: Mapped[str] = mapped_column(String(120), default="")
+    created_at: Mapped[datetime]
+
+
+class Run(Base):
+    """One ingest; counts are final once `state` is no longer running."""
+
+    __tablename__ = "runs"
+    __table_args__ = (one_of("state", RUN_STATES),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    source: Mapped[str] = mapped_column(Text)
+    model_version_id: Mapped[int | None] = mapped_column(ForeignKey("model_versions.id"))
+    state: Mapped[str] = mapped_column(String(16), default="running")
+    seen: Mapped[int] = mapped_column(default=0)
+    added: Mapped[int] = mapped_column(default=0)
+    updated: Mapped[int] = mapped_column(default=0)
+    unchanged: Mapped[int] = mapped_column(default=0)
+    quarantined: Mapped[int] = mapped_column(default=0)
+    missing: Mapped[int] = mapped_column(default=0)
+    unlisted: Mapped[int] = mapped_column(default=0)
+    second_look: Mapped[int] = mapped_column(default=0)
+    seconds: Mapped[float] = mapped_column(default=0.0)
+    images_per_second: Mapped[float] = mapped_column(default=0.0)
+    message: Mapped[str] = mapped_column(Text, default="")
+    started_at: Mapped[datetime]
+    finished_at: Mapped[datetime | None]
+
+
+class RunItem(Base):
+    """One photo or row that a run changed or could not use; unchanged ones leave no row."""
+
+    __tablename__ = "run_items"
+    __table_args__ = (
+        one_of("outcome", OUTCOMES),
+        Index("ix_run_items_run_outcome", "run_id", "outcome"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"))
+    product_id: Mapped[int | None] = mapped_column(ForeignKey("products.id"))
+    sku: Mapped[str] = mapped_column(String(255))
+    image: Mapped[str] = mapped_column(Text)
+    outcome: Mapped[str] = mapped_column(String(16))
+    code: Mapped[str] = mapped_column(String(64), default="")
+    reason: Mapped[str] = mapped_column(Text, default="")
+
+
+class Job(Base):
+    """Long work for `python -m catalog_ai.worker`; a silent heartbeat makes it lost."""
+
+    __tablename__ = "jobs"
+    __table_args__ = (one_of("state", JOB_STATES),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(32))
+    parameters: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    state: Mapped[str] = mapped_column(String(16), default="queued", index=True)
+    progress: Mapped[float] = mapped_column(default=0.0)  # 0..1
+    message: Mapped[str] = mapped_column(Text, default="")
+    result: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    requested_by: Mapped[str] = mapped_column(String(120), default="")
+    worker_id: Mapped[int | None] = mapped_column(ForeignKey("workers.id"))
+    created_at: Mapped[datetime]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class Worker(Base):
+    """A worker process and the last sign of life from it."""
+
+    __tablename__ = "workers"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    host: Mapped[str] = mapped_column(String(255))
+    pid: Mapped[int]
+    started_at: Mapped[datetime]
+    heartbeat_at: Mapped[datetime]
+    stopped_at: Mapped[datetime | None]
+
+
+class Projection(Base):
+    """One computed map of the catalogue."""
+
+    __tablename__ = "projections"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_versions.id"), index=True)
+    method: Mapped[str] = mapped_column(String(32))
+    parameters: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    products: Mapped[int]
+    created_at: Mapped[datetime]
+
+
+class ProjectionPoint(Base):
+    """Where one product lies on one map."""
+
+    __tablename__ = "projection_points"
+
+    projection_id: Mapped[int] = mapped_column(ForeignKey("projections.id"), primary_key=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), primary_key=True)
+    x: Mapped[float]
+    y: Mapped[float]
+
+
+class Revision(Base):
+    """A counter per topic, raised by the transaction that changes it; part of every cache key."""
+
+    __tablename__ = "revisions"
+
+    topic: Mapped[str] = mapped_column(String(32), primary_key=True)
+    value: Mapped[int] = mapped_column(default=0)
+
+
+class Note(Base):
+    """A sentence about the catalogue as a whole that pages show, by name (for instance `model`)."""
+
+    __tablename__ = "notes"
+    __table_args__ = (UniqueConstraint("name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(32))
+    text: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
