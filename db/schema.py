@@ -5,7 +5,7 @@ what the catalogue holds, in the catalogue's spelling. They differ once a person
 """
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     JSON,
@@ -55,7 +55,8 @@ class UtcDateTime(TypeDecorator[datetime]):
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        stored: datetime = value
+        return stored.replace(tzinfo=UTC) if stored.tzinfo is None else stored.astimezone(UTC)
 
 
 def one_of(column: str, values: tuple[str, ...]) -> CheckConstraint:
@@ -68,7 +69,7 @@ class Base(DeclarativeBase):
     """Declarative base with named constraints, which Alembic needs to alter SQLite tables."""
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {datetime: UtcDateTime, dict[str, Any]: JSON, bytes: LargeBinary}
+    type_annotation_map: ClassVar = {datetime: UtcDateTime, dict[str, Any]: JSON, bytes: LargeBinary}
 
 
 class Product(Base):

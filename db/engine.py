@@ -1,0 +1,120 @@
+"""The only module that knows the database: connections, transactions, revisions.
+
+SQLite comes from `pysqlite3`, since the SQLite of many systems has the WAL-reset bug (3.7.0 to
+3.51.2; https://sqlite.org/wal.html#walresetbug). Transactions are opened by us: `BEGIN` for reads
+and `BEGIN IMMEDIATE` for writes, because a deferred transaction that reads and then writes fails
+at once with "database is locked", whatever the timeout.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pysqlite3.dbapi2 as sqlite
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy.orm import Session
+
+from db.commands import revisions
+from db.errors import LockedError, StorageError
+
+BUSY_TIMEOUT_MS = 30_000
+_FIXED = (3, 51, 3)
+_FIXED_BRANCHES: dict[tuple[int, ...], int] = {(3, 50): 7, (3, 44): 6}
+
+_SENTENCES = {
+    "database or disk is full": "the disk is full: free some space and start again",
+    "readonly database": "the database may not be written: check who owns its file and folder",
+    "file is not a database": "the file is not a catalogue: restore the latest from backups/",
+    "malformed": "the database is damaged: restore the latest copy from backups/",
+    "unable to open": "the database cannot be opened: check that its folder exists and is yours",
+}
+
+
+def wal_is_safe(version: tuple[int, ...] = sqlite.sqlite_version_info) -> bool:
+    """Whether this SQLite is free of the WAL-reset bug."""
+    return version >= _FIXED or version[2] >= _FIXED_BRANCHES.get(version[:2], 1_000)
+
+
+def create(url: str) -> Engine:
+    """Return an engine for `url`; SQLite files get their folder made. Raises `StorageError`."""
+    try:
+        address = make_url(url)
+    except ArgumentError as error:
+        raise StorageError(f"{url!r} is no database address: sqlite:///FILE is one") from error
+    if address.get_backend_name() != "sqlite":
+        return _server_engine(url)
+    if address.database:
+        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(
+        url, module=sqlite, connect_args={"check_same_thread": False}, pool_size=20, max_overflow=20
+    )
+    event.listen(engine, "connect", _prepare)
+    event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _server_engine(url: str) -> Engine:
+    try:
+        return create_engine(url)
+    except ModuleNotFoundError as error:
+        raise StorageError(
+            f"the database address needs the Python package {error.name!r}: install it with pip"
+        ) from error
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # or pysqlite opens deferred transactions of its own
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")  # first: the next may have to wait
+    cursor.execute(f"PRAGMA journal_mode = {'WAL' if wal_is_safe() else 'DELETE'}")
+    cursor.execute("PRAGMA synchronous = FULL")
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("writes", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+@contextmanager
+def read(engine: Engine) -> Iterator[Session]:
+    """Open a session on one snapshot; nothing that it changes is kept."""
+    with in_words(), Session(engine) as session:
+        yield session
+
+
+@contextmanager
+def write(engine: Engine, touches: Sequence[str] = ()) -> Iterator[Session]:
+    """Open a session that commits once at the end, and raises the revisions named in `touches`.
+
+    An exception inside rolls everything back. Raises `LockedError`, `StorageError`, and
+    `ValueError` for a topic that does not exist.
+    """
+    writer = engine.execution_options(writes=True)
+    with in_words(), Session(writer, expire_on_commit=False) as session:
+        yield session
+        revisions.raise_topics(session, touches)
+        session.commit()
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Turn the driver's errors into sentences of `db.errors` where we know one."""
+    try:
+        yield
+    except (OperationalError, DatabaseError) as error:
+        raise sentence(error) from error
+
+
+def sentence(error: DatabaseError) -> Exception:
+    """Return what to raise instead of `error`: a sentence where we know one, else itself."""
+    text = str(error.orig)
+    if "locked" in text or "busy" in text:
+        return LockedError("another process keeps the database busy: try again in a minute")
+    for part, words in _SENTENCES.items():
+        if part in text:
+            return StorageError(words)
+    return error

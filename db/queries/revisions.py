@@ -1,0 +1,11 @@
+"""Read the counters that are part of every cache key."""
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db.schema import Revision
+
+
+def revisions(session: Session) -> dict[str, int]:
+    """Return topic → how many transactions changed it; topics never touched are absent."""
+    return dict(session.execute(select(Revision.topic, Revision.value)).tuples().all())
