@@ -69,7 +69,11 @@ class Base(DeclarativeBase):
     """Declarative base with named constraints, which Alembic needs to alter SQLite tables."""
 
     metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map: ClassVar = {datetime: UtcDateTime, dict[str, Any]: JSON, bytes: LargeBinary}
+    type_annotation_map: ClassVar = {
+        datetime: UtcDateTime,
+        dict[str, Any]: JSON,
+        bytes: LargeBinary,
+    }
 
 
 class Product(Base):

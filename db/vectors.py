@@ -20,7 +20,7 @@ def to_blob(vector: NDArray[np.float32]) -> bytes:
 
 def from_blob(blob: bytes, dimension: int) -> NDArray[np.float32]:
     """Return the (dimension,) float32 vector in `blob`. Raises `VectorError`."""
-    return matrix([blob], dimension)[0]
+    return matrix([blob], dimension).reshape(dimension)
 
 
 def matrix(blobs: Sequence[bytes], dimension: int) -> NDArray[np.float32]:
