@@ -2,7 +2,7 @@
 
 | variable | meaning | default |
 | --- | --- | --- |
-| `CATALOG_HOME` | folder of the database, the models and the stored photos | `var/catalog` in the project |
+| `CATALOG_HOME` | folder of the database, models and stored photos | `var/catalog` in the project |
 | `CATALOG_DATABASE_URL` | SQLAlchemy URL of the database | `catalog.db` in `CATALOG_HOME` |
 """
 

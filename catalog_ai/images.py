@@ -67,18 +67,12 @@ def read_photo(path: Path) -> bytes:
         return file.read()
 
 
-def decode(data: bytes, *, size: int | None = None) -> Pixels:
+def decode(data: bytes) -> Pixels:
     """Return the photo as (H, W, 3) uint8, upright, sRGB, alpha over white, first frame.
 
-    `size` promises that the caller shrinks the result to at most `size` pixels a side: a JPEG is
-    then decoded at a fraction of its resolution, never below `size` on its shorter side. Raises
-    `PhotoError` for anything but a whole JPEG, PNG or WebP of sensible dimensions.
+    Raises `PhotoError` for anything but a whole JPEG, PNG or WebP of sensible dimensions.
     """
     with _open(data) as image:
-        if size is not None and image.format == "JPEG":
-            scale = size / min(image.size)
-            wanted = (round(image.width * scale), round(image.height * scale))
-            image.draft("RGB", wanted)
         return np.asarray(_upright_rgb(image), dtype=np.uint8)
 
 

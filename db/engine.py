@@ -13,7 +13,7 @@ from typing import Any
 
 import pysqlite3.dbapi2 as sqlite
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.orm import Session
 
 from db.commands import revisions
@@ -29,6 +29,8 @@ _SENTENCES = {
     "file is not a database": "the file is not a catalogue: restore the latest from backups/",
     "malformed": "the database is damaged: restore the latest copy from backups/",
     "unable to open": "the database cannot be opened: check that its folder exists and is yours",
+    "disk I/O error": "the disk refused to read or write the database: check it and start again",
+    "no such table": "the database has no tables yet, or those of another program",
 }
 
 
@@ -45,14 +47,22 @@ def create(url: str) -> Engine:
         raise StorageError(f"{url!r} is no database address: sqlite:///FILE is one") from error
     if address.get_backend_name() != "sqlite":
         return _server_engine(url)
-    if address.database:
-        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_engine(
-        url, module=sqlite, connect_args={"check_same_thread": False}, pool_size=20, max_overflow=20
-    )
+    if address.database in (None, "", ":memory:"):
+        raise StorageError(f"{url!r} names no file: sqlite:////full/path/catalog.db does")
+    _make_folder(Path(address.database))
+    engine = create_engine(url, module=sqlite, pool_size=20, max_overflow=20)
     event.listen(engine, "connect", _prepare)
     event.listen(engine, "begin", _begin)
     return engine
+
+
+def _make_folder(file: Path) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StorageError(
+            f"the folder {file.parent} for the database cannot be made: {error.strerror}"
+        ) from error
 
 
 def _server_engine(url: str) -> Engine:
@@ -93,6 +103,7 @@ def write(engine: Engine, touches: Sequence[str] = ()) -> Iterator[Session]:
     An exception inside rolls everything back. Raises `LockedError`, `StorageError`, and
     `ValueError` for a topic that does not exist.
     """
+    revisions.check_topics(touches)
     writer = engine.execution_options(writes=True)
     with in_words(), Session(writer, expire_on_commit=False) as session:
         yield session
@@ -105,16 +116,17 @@ def in_words() -> Iterator[None]:
     """Turn the driver's errors into sentences of `db.errors` where we know one."""
     try:
         yield
-    except (OperationalError, DatabaseError) as error:
-        raise sentence(error) from error
+    except DatabaseError as error:
+        sentence = _sentence(str(error.orig))
+        if sentence is None:
+            raise
+        raise sentence from error
 
 
-def sentence(error: DatabaseError) -> Exception:
-    """Return what to raise instead of `error`: a sentence where we know one, else itself."""
-    text = str(error.orig)
-    if "locked" in text or "busy" in text:
+def _sentence(driver_says: str) -> StorageError | None:
+    if "locked" in driver_says or "busy" in driver_says:
         return LockedError("another process keeps the database busy: try again in a minute")
     for part, words in _SENTENCES.items():
-        if part in text:
+        if part in driver_says:
             return StorageError(words)
-    return error
+    return None

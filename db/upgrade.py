@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 
 from db.engine import in_words
-from db.errors import SchemaTooNewError
+from db.errors import SchemaTooNewError, StorageError
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -22,7 +22,8 @@ def upgrade(engine: Engine, backups: Path, locks: Path) -> str:
     """Create or upgrade the schema and return its revision.
 
     An existing SQLite database is copied to `backups` before anything changes. Raises
-    `SchemaTooNewError` for a database of a later version, `StorageError` for a damaged one.
+    `SchemaTooNewError` for a database of a later version, `StorageError` for one that cannot be
+    used at all.
     """
     config = _config()
     script = ScriptDirectory.from_config(config)
@@ -31,12 +32,8 @@ def upgrade(engine: Engine, backups: Path, locks: Path) -> str:
         if current_revision(engine) == head:
             return head
         with _locked(locks / "upgrade.lock"):
-            current = current_revision(engine)
-            if current is not None and not _known(script, current):
-                raise SchemaTooNewError(
-                    f"the database was written by a later version (its schema is {current!r}): "
-                    "update this program, or restore an older copy from backups/"
-                )
+            current = current_revision(engine)  # another start may have been first
+            _refuse_newer(script, current)
             if current is not None and current != head:
                 backup(engine, backups / f"catalog-{current}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.db")
             if current != head:
@@ -65,9 +62,36 @@ def backup(engine: Engine, target: Path) -> None:
 
 
 def _migrate(engine: Engine, config: Config) -> None:
-    with engine.connect().execution_options(writes=True) as connection, connection.begin():
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    """Run what is missing in one transaction: all of it, or nothing."""
+    with engine.connect().execution_options(writes=True) as connection:
+        if engine.dialect.name == "sqlite":
+            _suspend_foreign_keys(connection)
+        with connection.begin():
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            if engine.dialect.name == "sqlite":
+                _check_foreign_keys(connection)
+        connection.invalidate()  # the next user gets a fresh one, with foreign keys on
+
+
+def _suspend_foreign_keys(connection: Connection) -> None:
+    """Let a migration rebuild a table that others refer to; SQLite alters tables in no other way.
+
+    The pragma does nothing inside a transaction, and SQLAlchemy begins one with its first
+    statement: hence the driver's own connection.
+    """
+    driver = connection.connection.driver_connection
+    assert driver is not None
+    driver.execute("PRAGMA foreign_keys = OFF")
+
+
+def _check_foreign_keys(connection: Connection) -> None:
+    broken = connection.exec_driver_sql("PRAGMA foreign_key_check").all()
+    if broken:
+        raise StorageError(
+            f"the upgrade would have left {len(broken)} rows without what they refer to, "
+            "so nothing was changed: report this, and keep using the version before"
+        )
 
 
 def run_migrations(connection: Connection) -> None:
@@ -92,14 +116,23 @@ def _config() -> Config:
     return config
 
 
-def _known(script: ScriptDirectory, revision: str) -> bool:
-    return any(known.revision == revision for known in script.walk_revisions())
+def _refuse_newer(script: ScriptDirectory, current: str | None) -> None:
+    known = {revision.revision for revision in script.walk_revisions()}
+    if current is not None and current not in known:
+        raise SchemaTooNewError(
+            f"the database was written by a later version (its schema is {current!r}): "
+            "update this program, or restore an older copy from backups/"
+        )
 
 
 @contextmanager
 def _locked(path: Path) -> Iterator[None]:
     """Hold `path` locked; the kernel frees it whatever happens to this process."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with closing(path.open("w")) as file:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        file = path.open("w")
+    except OSError as error:
+        raise StorageError(f"{path} cannot be written: {error.strerror}") from error
+    with closing(file):
         fcntl.flock(file, fcntl.LOCK_EX)
         yield

@@ -1,25 +1,29 @@
 """Raise the counters that are part of every cache key."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
-from sqlalchemy import update
+from sqlalchemy import text
 from sqlalchemy.orm import Session
-
-from db.schema import Revision
 
 TOPICS = (
     *("products", "labels", "scores", "embeddings", "models"),
     *("runs", "jobs", "projections", "notes", "exports"),
 )
+# One statement, so that two first writers on a server cannot both insert the row.
+_RAISE = text(
+    "INSERT INTO revisions (topic, value) VALUES (:topic, 1) "
+    "ON CONFLICT (topic) DO UPDATE SET value = revisions.value + 1"
+)
 
 
-def raise_topics(session: Session, topics: Sequence[str]) -> None:
-    """Add one to the counter of each topic. Raises `ValueError` for an unknown one."""
-    for topic in sorted(set(topics)):
+def check_topics(topics: Iterable[str]) -> None:
+    """Raise `ValueError` for a topic that does not exist."""
+    for topic in topics:
         if topic not in TOPICS:
             raise ValueError(f"{topic!r} is no revision topic: choose from {', '.join(TOPICS)}")
-        changed = session.execute(
-            update(Revision).where(Revision.topic == topic).values(value=Revision.value + 1)
-        )
-        if not changed.rowcount:  # type: ignore[attr-defined]
-            session.add(Revision(topic=topic, value=1))
+
+
+def raise_topics(session: Session, topics: Iterable[str]) -> None:
+    """Add one to the counter of each topic, always in the same order: no deadlocks on a server."""
+    for topic in sorted(set(topics)):
+        session.execute(_RAISE, {"topic": topic})

@@ -8,4 +8,5 @@ from db.schema import Revision
 
 def revisions(session: Session) -> dict[str, int]:
     """Return topic → how many transactions changed it; topics never touched are absent."""
-    return dict(session.execute(select(Revision.topic, Revision.value)).tuples().all())
+    rows = session.execute(select(Revision.topic, Revision.value))
+    return {row.topic: row.value for row in rows}

@@ -6,7 +6,7 @@ Coordinates of a garment are points: the picture's centre is (0, 0), x grows to 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +26,7 @@ Fold = tuple[Points, float, float]
 
 
 def bezier(*controls: tuple[float, float], steps: int = 20) -> Points:
-    """Return (steps, 2) points of the Bézier curve with these control points, both ends included."""
+    """Return (steps, 2) points of the Bézier curve with these control points, ends included."""
     degree = len(controls) - 1
     t = np.linspace(0.0, 1.0, steps)[:, None]
     weights = [math.comb(degree, k) * t**k * (1 - t) ** (degree - k) for k in range(degree + 1)]
@@ -109,9 +109,11 @@ class Canvas:
         Each of `folds` is (path, width in points, height -1..1): a ridge or, where negative, a
         crease. `turn` rotates the pattern in radians, as on a sleeve; `relief` scales the shading.
         """
-        mask, box = self._mask(lambda pen: pen.polygon(self._pixels(outline), fill=255))
+        pixels = self._pixels(outline)
+        box = self._box(pixels, 0)
         if box is None:
             return
+        mask = self._polygon(pixels, box)
         cloth = self._paint(fill, box, turn)
         light = self._light(mask, folds, relief, box)
         lit = np.asarray(cloth, dtype=np.float32) * np.minimum(light, 1.0)
@@ -138,9 +140,9 @@ class Canvas:
         outer = self._pixels(ellipse(centre, (radius, radius)))
         inner = self._pixels(ellipse(centre, (radius * 0.72, radius * 0.72)))
         for outline, shade in ((outer, tone(colour, 0.72)), (inner, colour)):
-            mask, box = self._mask(lambda pen, shape=outline: pen.polygon(shape, fill=255))
+            box = self._box(outline, 0)
             if box is not None:
-                self._lay(shade, mask, box)
+                self._lay(shade, self._polygon(outline, box), box)
 
     def picture(self) -> Image.Image:
         """Return the sheet as an RGBA image of WIDTH x HEIGHT."""
@@ -150,29 +152,41 @@ class Canvas:
 
     def _line(self, paths: list[Points], colour: Colour, width: float, opacity: float) -> None:
         thickness = max(1, round(width * self.pose.scale * SUPERSAMPLING))
-        level = round(255 * opacity)
-
-        def draw(pen: ImageDraw.ImageDraw) -> None:
-            for path in paths:
-                pen.line(self._pixels(path), fill=level, width=thickness, joint="curve")
-
-        mask, box = self._mask(draw)
-        if box is not None:
-            self._lay(colour, mask, box)
+        lines = [self._pixels(path) for path in paths]
+        box = self._box([point for line in lines for point in line], thickness)
+        if box is None:
+            return
+        mask = Image.new("L", (box[2] - box[0], box[3] - box[1]))
+        pen = ImageDraw.Draw(mask)
+        for line in lines:
+            inside = [(x - box[0], y - box[1]) for x, y in line]
+            pen.line(inside, fill=round(255 * opacity), width=thickness, joint="curve")
+        self._lay(colour, mask, box)
 
     def _pixels(self, points: Points) -> list[tuple[float, float]]:
         matrix = self.pose.matrix()
         return [(x, y) for x, y in (points @ matrix[:, :2].T + matrix[:, 2]).tolist()]
 
-    def _mask(self, draw: Callable[[ImageDraw.ImageDraw], None]) -> tuple[Image.Image, Box | None]:
-        mask = Image.new("L", self._size)
-        draw(ImageDraw.Draw(mask))
-        return mask, mask.getbbox()
+    def _box(self, pixels: list[tuple[float, float]], margin: float) -> Box | None:
+        """Return the part of the sheet that holds these pixels, in whole steps of the shading."""
+        step, (width, height) = RELIEF_STEP, self._size
+        x, y = zip(*pixels, strict=True)
+        left = max(0, math.floor((min(x) - margin) / step) * step)
+        upper = max(0, math.floor((min(y) - margin) / step) * step)
+        right = min(width, math.ceil((max(x) + margin + 1) / step) * step)
+        lower = min(height, math.ceil((max(y) + margin + 1) / step) * step)
+        return (left, upper, right, lower) if left < right and upper < lower else None
+
+    @staticmethod
+    def _polygon(pixels: list[tuple[float, float]], box: Box) -> Image.Image:
+        mask = Image.new("L", (box[2] - box[0], box[3] - box[1]))
+        inside = [(x - box[0], y - box[1]) for x, y in pixels]
+        ImageDraw.Draw(mask).polygon(inside, fill=255)
+        return mask
 
     def _lay(self, fill: Image.Image | Colour, mask: Image.Image, box: Box) -> None:
-        window = mask.crop(box)
-        self._colour.paste(fill, box, window)
-        self._alpha.paste(255, box, window)
+        self._colour.paste(fill, box, mask)
+        self._alpha.paste(255, box, mask)
 
     def _paint(self, fill: Fabric | Colour, box: Box, turn: float) -> Image.Image:
         if not isinstance(fill, Fabric):
@@ -190,27 +204,29 @@ class Canvas:
     ) -> NDArray[np.float32]:
         """Return (h, w, 1) brightness over `box`, 1 = as dyed, from a height map of the cloth."""
         step = RELIEF_STEP
-        small = mask.reduce(step)
+        small = Image.new("L", (self._size[0] // step, self._size[1] // step))
+        small.paste(mask.reduce(step), (box[0] // step, box[1] // step))
         near, far = (small.filter(ImageFilter.GaussianBlur(r)) for r in (2.2, 9))
         height = np.asarray(near, np.float32) * 0.35 + np.asarray(far, np.float32) * 0.65
         height = height / 255.0
-        for path, width, rise in folds:
-            height += rise * self._ridge(path, width, small.size)
+        if folds:
+            height += self._ridges(folds, small.size)
         slope_y, slope_x = np.gradient(height)
         facing = slope_x * -LIGHT[0] + slope_y * -LIGHT[1]
         light = 1.0 + relief * (2.6 * facing - 0.22 * (1.0 - np.clip(height, 0.0, 1.0)))
         full = Image.fromarray(np.clip(light, 0.35, 1.35).astype(np.float32))
-        window = full.resize(
-            (box[2] - box[0], box[3] - box[1]),
-            Image.Resampling.BILINEAR,
-            box=(box[0] / step, box[1] / step, box[2] / step, box[3] / step),
-        )
+        left, upper, right, lower = (edge / step for edge in box)
+        window = full.resize(mask.size, Image.Resampling.BILINEAR, box=(left, upper, right, lower))
         return np.asarray(window, dtype=np.float32)[:, :, None]
 
-    def _ridge(self, path: Points, width: float, size: tuple[int, int]) -> NDArray[np.float32]:
-        ridge = Image.new("L", size)
-        points = [(x / RELIEF_STEP, y / RELIEF_STEP) for x, y in self._pixels(path)]
-        thickness = max(1, round(width * self.pose.scale * SUPERSAMPLING / RELIEF_STEP))
-        ImageDraw.Draw(ridge).line(points, fill=255, width=thickness, joint="curve")
-        soft = ridge.filter(ImageFilter.GaussianBlur(1.0 + thickness / 2))
-        return np.asarray(soft, dtype=np.float32) / 255.0
+    def _ridges(self, folds: Sequence[Fold], size: tuple[int, int]) -> NDArray[np.float32]:
+        """Return (h, w) heights of all folds, drawn together and blurred once."""
+        level, middle = 400.0, 128
+        ridges = Image.new("L", size, middle)
+        pen = ImageDraw.Draw(ridges)
+        for path, width, rise in folds:
+            points = [(x / RELIEF_STEP, y / RELIEF_STEP) for x, y in self._pixels(path)]
+            thickness = max(1, round(width * self.pose.scale * SUPERSAMPLING / RELIEF_STEP))
+            pen.line(points, fill=middle + round(rise * level), width=thickness, joint="curve")
+        soft = ridges.filter(ImageFilter.GaussianBlur(2.0))
+        return (np.asarray(soft, dtype=np.float32) - middle) / np.float32(level)

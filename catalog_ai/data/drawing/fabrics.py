@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,8 +82,8 @@ LEATHERS: tuple[tuple[Colour, Colour, Colour], ...] = tuple(
 )
 
 
-def _lines(at: Grid, period: float, share: float) -> NDArray[np.bool_]:
-    return np.mod(at, np.float32(period)) < np.float32(period * share)
+def _lines(at: NDArray[np.floating[Any]], period: float, share: float) -> NDArray[np.bool_]:
+    return np.asarray(np.mod(at, np.float32(period)) < np.float32(period * share))
 
 
 def _cells(u: Grid, v: Grid, period: float) -> tuple[Grid, Grid]:
@@ -115,14 +116,14 @@ def _flowers(u: Grid, v: Grid, s: float) -> NDArray[np.uint8]:
 
 
 def _chevron(u: Grid, v: Grid, s: float) -> NDArray[np.uint8]:
-    return _lines(v + np.abs(np.mod(u, 2 * s) - s) * 0.7, s, 0.45).astype(np.uint8)
+    return _lines(v + np.abs(np.mod(u, 2 * s) - s) * np.float32(0.7), s, 0.45).astype(np.uint8)
 
 
 # Each gets garment coordinates in points and a size in points; returns which colour is where.
 PATTERNS: dict[str, Callable[[Grid, Grid, float], NDArray[np.uint8]]] = {
-    "stripes": lambda u, v, s: (_lines(v, s, 0.5) | (0 * u > 1)).astype(np.uint8),
-    "breton": lambda u, v, s: (_lines(v, s, 0.3) | (0 * u > 1)).astype(np.uint8),
-    "pinstripes": lambda u, v, s: (_lines(u, 0.8 * s, 0.14) | (0 * v > 1)).astype(np.uint8),
+    "stripes": lambda u, v, s: _lines(v, s, 0.5).astype(np.uint8),
+    "breton": lambda u, v, s: _lines(v, s, 0.3).astype(np.uint8),
+    "pinstripes": lambda u, v, s: _lines(u, 0.8 * s, 0.14).astype(np.uint8),
     "diagonal": lambda u, v, s: _lines(u + v, 1.3 * s, 0.4).astype(np.uint8),
     "gingham": _gingham,
     "tartan": _tartan,
@@ -132,9 +133,9 @@ PATTERNS: dict[str, Callable[[Grid, Grid, float], NDArray[np.uint8]]] = {
     "dots": _dots,
     "flowers": _flowers,
     "chevron": _chevron,
-    "block": lambda u, v, s: ((v > 8) | (0 * u > 1)).astype(np.uint8),
+    "block": lambda u, v, s: (v > 8).astype(np.uint8),
     "denim": lambda u, v, s: _lines(u + v, 3.2, 0.5).astype(np.uint8),
-    "knit": lambda u, v, s: (_lines(u, 5.0, 0.4) | (0 * v > 1)).astype(np.uint8),
+    "knit": lambda u, v, s: _lines(u, 5.0, 0.4).astype(np.uint8),
 }
 
 
@@ -169,12 +170,10 @@ class Fabric:
         return tone(self.main, 0.6)
 
     def paint(self, u: Grid, v: Grid) -> Image.Image:
-        """Return the cloth as seen at garment coordinates u, v, which broadcast to (h, w)."""
-        shape = np.broadcast_shapes(u.shape, v.shape)
+        """Return the cloth as seen at garment coordinates u, v, both (h, w)."""
         if self.pattern not in PATTERNS:
-            return Image.new("RGB", (shape[1], shape[0]), self.main)
-        index = PATTERNS[self.pattern](u, v, self.size)
-        cloth = Image.fromarray(np.ascontiguousarray(np.broadcast_to(index, shape)), "P")
+            return Image.new("RGB", (u.shape[1], u.shape[0]), self.main)
+        cloth = Image.fromarray(PATTERNS[self.pattern](u, v, self.size), "L")
         cloth.putpalette([channel for colour in self._inks() for channel in colour])
         return cloth.convert("RGB")
 
@@ -182,6 +181,8 @@ class Fabric:
         main, second, third = self.colours
         if self.pattern == "gingham":
             return second, mix(second, main, 0.5), main
+        if self.pattern == "tartan":
+            return main, mix(main, second, 0.3), third
         if self.pattern == "knit":
             return main, tone(main, 0.9), third
         return main, second, third

@@ -1,0 +1,124 @@
+"""Loaders: the article's, photo by photo, and one that makes whole batches from memory."""
+
+from collections.abc import Iterator, Sized
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from catalog_ai.data.dataset import CatalogDataset, PhotoArrays
+from catalog_ai.data.transforms import BatchAugmentation, normalize
+from catalog_ai.errors import TrainingDataError
+
+BATCH_SIZE = 32
+
+Item = TypeVar("Item")
+
+
+class LabelledLoader(Protocol):
+    """What `train_classifier` asks of a loader: batches of (images, targets), and its dataset."""
+
+    dataset: Any
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+    def __len__(self) -> int: ...
+
+
+def train_loader(
+    dataset: Dataset[Item], *, batch_size: int = BATCH_SIZE, workers: int = 0, seed: int = 0
+) -> DataLoader[Item]:
+    """Return shuffled batches; the order depends on the seed alone."""
+    return DataLoader(
+        dataset,
+        batch_size=batch_size,
+        shuffle=True,
+        num_workers=workers,
+        generator=torch.Generator().manual_seed(seed),
+        drop_last=isinstance(dataset, Sized) and len(dataset) % batch_size == 1,
+    )
+
+
+def validation_loader(
+    dataset: Dataset[Item], *, batch_size: int = 256, workers: int = 0
+) -> DataLoader[Item]:
+    """Return the photos in their order."""
+    return DataLoader(dataset, batch_size=batch_size, num_workers=workers)
+
+
+@dataclass
+class BatchLoader:
+    """Shuffled, augmented batches straight from the arrays: an epoch costs what the sums cost.
+
+    Yields ([B, 3, S, S] float, [B] int64). A last batch of one photo is left out, since batch norm
+    cannot train on it. The order and the augmentation depend on the seed and the epoch alone.
+    """
+
+    photos: PhotoArrays
+    augmentation: BatchAugmentation
+    batch_size: int
+    seed: int = 0
+    epoch: int = 0
+
+    def __post_init__(self) -> None:
+        # Planes first and contiguous once, not again in every epoch.
+        self._pixels = torch.from_numpy(
+            np.ascontiguousarray(self.photos.pixels.transpose(0, 3, 1, 2))
+        )
+        self._targets = torch.from_numpy(self.photos.targets)
+        self.dataset = CatalogDataset(self.photos)
+
+    def __len__(self) -> int:
+        full, rest = divmod(len(self.photos), self.batch_size)
+        return full + (rest > 1)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        generator = torch.Generator().manual_seed(self.seed * 100_003 + self.epoch)
+        self.epoch += 1
+        order = torch.randperm(len(self.photos), generator=generator)
+        for chosen in order.split(self.batch_size):
+            if len(chosen) > 1:
+                batch = self.augmentation(self._pixels[chosen], generator)
+                yield batch.contiguous(memory_format=torch.channels_last), self._targets[chosen]
+
+
+@dataclass
+class PlainLoader:
+    """The photos in their order, normalised, nothing random, straight from the arrays."""
+
+    photos: PhotoArrays
+    batch_size: int = 256
+
+    def __post_init__(self) -> None:
+        self.dataset = CatalogDataset(self.photos)
+
+    def __len__(self) -> int:
+        return -(-len(self.photos) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for start in range(0, len(self.photos), self.batch_size):
+            part = slice(start, start + self.batch_size)
+            pixels = torch.from_numpy(self.photos.pixels[part].transpose(0, 3, 1, 2))
+            yield normalize(pixels), torch.from_numpy(self.photos.targets[part])
+
+
+def split_by_seed(
+    targets: NDArray[np.int64], *, share: float = 0.1, seed: int = 0
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return (training, validation) indices: `share` of each category, at least one photo of it.
+
+    Raises `TrainingDataError` where a category has a single photo.
+    """
+    random = np.random.default_rng(seed)
+    validation: list[NDArray[np.int64]] = []
+    for label in np.unique(targets):
+        found = random.permutation(np.flatnonzero(targets == label))
+        if len(found) < 2:
+            raise TrainingDataError("a category with one photo cannot be split: add more photos")
+        validation.append(found[: max(1, round(share * len(found)))])
+    held_out = np.sort(np.concatenate(validation))
+    return np.setdiff1d(np.arange(len(targets)), held_out), held_out
