@@ -16,18 +16,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from catalog_ai.data.drawing.accessories import draw_hat, draw_shoes
-from catalog_ai.data.drawing.canvas import Canvas, Pose
-from catalog_ai.data.drawing.clothes import (
-    Rng,
-    draw_dress,
-    draw_longsleeve,
-    draw_pants,
-    draw_shorts,
-    draw_tshirt,
-)
+from catalog_ai.data.drawing.canvas import Canvas, Pose, Rng
+from catalog_ai.data.drawing.dresses import draw_dress
 from catalog_ai.data.drawing.fabrics import DENIMS, LEATHERS, PALETTES, Fabric
+from catalog_ai.data.drawing.hats import draw_hat
+from catalog_ai.data.drawing.legs import draw_pants, draw_shorts
 from catalog_ai.data.drawing.scenes import background, compose, prop_behind
+from catalog_ai.data.drawing.shoes import draw_shoes
+from catalog_ai.data.drawing.tops import draw_longsleeve, draw_tshirt
 from catalog_ai.errors import UsageError
 
 WRONG_SHARE = 0.04

@@ -54,12 +54,6 @@ def queued_count(session: Session) -> int:
     return session.scalar(count) or 0
 
 
-def is_claimed_by(session: Session, job_id: int, worker_id: int) -> bool:
-    """Whether the job still runs in the hands of that worker."""
-    found = session.get(Job, job_id)
-    return found is not None and (found.state, found.worker_id) == ("running", worker_id)
-
-
 def last_heartbeat(session: Session, *, working: bool = False) -> datetime | None:
     """Return the latest sign of life of any worker, or of those that did not sign off."""
     latest = select(func.max(Worker.heartbeat_at))

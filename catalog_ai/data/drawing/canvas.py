@@ -6,7 +6,7 @@ Coordinates of a garment are points: the picture's centre is (0, 0), x grows to 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,6 +23,8 @@ LIGHT = (-0.55, -0.85)  # from above, a little from the left
 Points = NDArray[np.float64]
 Box = tuple[int, int, int, int]
 Fold = tuple[Points, float, float]
+Rng = np.random.Generator
+Side = Callable[[Points], Points]
 
 
 def bezier(*controls: tuple[float, float], steps: int = 20) -> Points:
@@ -46,6 +48,9 @@ def trace(start: tuple[float, float], *segments: Sequence[tuple[float, float]]) 
 def mirrored(points: Points) -> Points:
     """Return the path reflected in the vertical axis."""
     return points * (-1.0, 1.0)
+
+
+SIDES: tuple[Side, Side] = (np.asarray, mirrored)  # what is cut for the right, and for the left
 
 
 def symmetric(half: Points) -> Points:

@@ -1,5 +1,7 @@
 """Backgrounds, props and shadows: how one garment comes to be photographed differently."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
@@ -8,12 +10,12 @@ from catalog_ai.data.drawing.canvas import (
     HEIGHT,
     WIDTH,
     Canvas,
+    Rng,
     bezier,
     ellipse,
     symmetric,
     trace,
 )
-from catalog_ai.data.drawing.clothes import Rng
 from catalog_ai.data.drawing.fabrics import Colour, mix, rgb, tone
 
 Pixels = NDArray[np.float32]
@@ -62,7 +64,7 @@ def _tint(rng: Rng) -> Colour:
     return TINTS[int(rng.integers(len(TINTS)))]
 
 
-def _lit(colour: Colour, light: Pixels) -> Pixels:
+def _lit(colour: Colour, light: NDArray[np.floating[Any]]) -> Pixels:
     """Return (HEIGHT, WIDTH, 3) of one colour under the light, 1 = as it is."""
     full = np.broadcast_to(light, (HEIGHT, WIDTH))
     return np.asarray(np.asarray(colour, np.float32) * full[:, :, None], np.float32)
@@ -154,6 +156,7 @@ def prop_behind(canvas: Canvas, prop: str, top_y: float) -> None:
             [(28, 160), (52, 178)],
             [(0, 188)],
         )
+        canvas.part(ellipse((0, 190), (50, 9)), BEECH)
         canvas.part(symmetric(face), LINEN)
 
 

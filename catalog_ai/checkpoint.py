@@ -1,0 +1,145 @@
+"""A trained model on disk: weights.safetensors, meta.json (its birth certificate), what it saw.
+
+<version>/weights.safetensors    tensors only, never pickled code
+<version>/meta.json              recipe, classes, preprocessing, seed, data, metrics, versions
+<version>/training_photos.txt    sha256 of each photo it was trained on, one a line
+"""
+
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from catalog_ai.errors import CheckpointError
+from catalog_ai.models.classifier import MobileNetLikeClassifier
+from catalog_ai.models.siamese import SiameseEncoder
+
+FORMAT = 1
+WEIGHTS = "weights.safetensors"
+META = "meta.json"
+TRAINING_PHOTOS = "training_photos.txt"
+_ENCODER = "encoder."
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A model ready to use, in evaluation mode on the CPU.
+
+    Where `meta["architecture"]["shared_backbone"]` holds, `encoder.backbone` is the classifier's
+    own: one forward pass serves both.
+    """
+
+    classifier: MobileNetLikeClassifier
+    encoder: SiameseEncoder
+    meta: dict[str, Any]
+
+
+def save_checkpoint(
+    folder: Path,
+    classifier: MobileNetLikeClassifier,
+    encoder: SiameseEncoder,
+    meta: Mapping[str, Any],
+    training_photos: Sequence[str],
+) -> None:
+    """Write a whole checkpoint to `folder`, or nothing. Raises `CheckpointError` if it exists."""
+    if folder.exists():
+        raise CheckpointError(
+            f"the model {folder.name!r} exists already: choose another name with --version"
+        )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        weights = dict(classifier.state_dict())
+        if encoder.backbone is not classifier.backbone:
+            weights |= {_ENCODER + name: value for name, value in encoder.state_dict().items()}
+        save_file({name: value.contiguous() for name, value in weights.items()}, building / WEIGHTS)
+        (building / META).write_text(json.dumps({"format": FORMAT, **meta}, indent=2) + "\n")
+        lines = "".join(f"{digest}\n" for digest in sorted(set(training_photos)))
+        (building / TRAINING_PHOTOS).write_text(lines)
+        building.chmod(0o755)  # mkdtemp's 0700 would hide the model from the dashboard's user
+        building.rename(folder)
+    except BaseException:
+        shutil.rmtree(building, ignore_errors=True)
+        raise
+
+
+def load_meta(folder: Path) -> dict[str, Any]:
+    """Return `meta.json`. Raises `CheckpointError` where it is missing, damaged or too new."""
+    try:
+        meta = json.loads((folder / META).read_text())
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            f"there is no model in {str(folder)!r}: train one with python -m catalog_ai.train"
+        ) from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{META} of the model {folder.name!r} cannot be read") from error
+    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
+        raise CheckpointError(f"the model {folder.name!r} was written by another version")
+    return meta
+
+
+def load_training_photos(folder: Path) -> frozenset[str]:
+    """Return the sha256 of every photo that the model was trained on."""
+    path = folder / TRAINING_PHOTOS
+    return frozenset(path.read_text().split()) if path.is_file() else frozenset()
+
+
+def load_checkpoint(folder: Path, *, classes: Sequence[str] | None = None) -> Checkpoint:
+    """Return the model in `folder`; `classes`, where given, is the list it must have.
+
+    Raises `CheckpointError` for missing or damaged files, weights of another architecture, or
+    another class list.
+    """
+    meta = load_meta(folder)
+    architecture, names = meta["architecture"], meta["classes"]
+    if classes is not None and list(classes) != names:
+        raise CheckpointError(
+            f"the model {folder.name!r} knows {', '.join(names)}, not {', '.join(classes)}: "
+            "train one for these categories"
+        )
+    classifier = MobileNetLikeClassifier(len(names), depthwise=architecture["depthwise"])
+    encoder = SiameseEncoder(classifier.backbone)
+    if not architecture["shared_backbone"]:
+        own = MobileNetLikeClassifier(len(names), depthwise=architecture["depthwise"])
+        encoder = SiameseEncoder(own.backbone)
+    _fill(classifier, encoder, _weights(folder), folder.name)
+    return Checkpoint(classifier.eval(), encoder.eval(), meta)
+
+
+def _weights(folder: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(folder / WEIGHTS)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(
+            f"the weights of the model {folder.name!r} are missing or damaged: train it again"
+        ) from error
+
+
+def _fill(
+    classifier: MobileNetLikeClassifier,
+    encoder: SiameseEncoder,
+    weights: dict[str, Tensor],
+    version: str,
+) -> None:
+    own = {name: value for name, value in weights.items() if not name.startswith(_ENCODER)}
+    others = {
+        name.removeprefix(_ENCODER): value
+        for name, value in weights.items()
+        if name.startswith(_ENCODER)
+    }
+    try:
+        classifier.load_state_dict(own)
+        if others or encoder.backbone is not classifier.backbone:
+            encoder.load_state_dict(others)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"the weights of the model {version!r} belong to another architecture than its "
+            f"{META} says: restore both from one backup, or train it again"
+        ) from error

@@ -1,0 +1,131 @@
+"""Look for wrong labels: judge every product's label by classifiers that never saw it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog_ai.curation.label_issues import (
+    NEIGHBOURS,
+    UNKNOWN,
+    LabelAssessment,
+    assess_labels,
+    nearest,
+)
+from catalog_ai.data.sources import normal_label
+from catalog_ai.errors import NoModelError
+from catalog_ai.services.catalogue import Catalogue
+from db.commands.scores import ScoreRow, replace_scores
+from db.engine import read, write
+from db.queries import embeddings, models, predictions
+
+FEWEST = 10  # known labels: with fewer, no classifier can be fitted and checked
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class AssessmentSummary:
+    """How many products were looked at, and how many labels look wrong."""
+
+    products: int
+    flagged: int
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """N products under the active model; what is not a product photo is left out."""
+
+    model: models.ModelRow
+    product_ids: NDArray[np.int64]
+    vectors: NDArray[np.float32]  # (N, D), unit length
+    labels: list[str | None]
+    image_sha256: list[str]
+    own_opinion: NDArray[np.float32]  # (N, C), probabilities of the model itself
+
+    def targets(self) -> NDArray[np.int64]:
+        """Return (N,) class numbers; -1 for a label that is none of the model's categories."""
+        number = {normal_label(name): index for index, name in enumerate(self.model.classes)}
+        found = [number.get(normal_label(label or ""), UNKNOWN) for label in self.labels]
+        return np.array(found, np.int64)
+
+
+def assess(catalogue: Catalogue, progress: Progress | None = None) -> AssessmentSummary:
+    """Judge all labels under the active model and put the result in place of the last one.
+
+    With fewer than ten labels, or all of one category, nothing can be judged: then each product
+    gets the model's own suggestion and no score. Raises `NoModelError` where there is no model.
+    """
+    tell = progress or (lambda fraction, message: None)
+    tell(0.0, "Reading the catalogue")
+    evidence = _read(catalogue)
+    tell(0.1, f"Comparing {len(evidence.labels):,} labels with their photos")
+    rows = list(_rows(evidence))
+    tell(0.9, "Storing what was found")
+    with write(catalogue.engine, touches=("scores",)) as session:
+        now = datetime.now(UTC)
+        replace_scores(session, evidence.model.id, evidence.model.classes, rows, now)
+    return AssessmentSummary(len(rows), sum(row.looks_wrong for row in rows))
+
+
+def _read(catalogue: Catalogue) -> _Evidence:
+    with read(catalogue.engine) as session:
+        model = models.active(session)
+        if model is None:
+            raise NoModelError("there is no model yet: run python -m catalog_ai.train first")
+        table = embeddings.vectors(session, model.id)
+        kept = [i for i, state in enumerate(table.review_states) if state != "not_product"]
+        ids = table.product_ids[kept]
+        return _Evidence(
+            model=model,
+            product_ids=ids,
+            vectors=table.vectors[kept],
+            labels=[table.labels[i] for i in kept],
+            image_sha256=[table.image_sha256[i] for i in kept],
+            own_opinion=predictions.probabilities(
+                session, model.id, ids.tolist(), len(model.classes)
+            ),
+        )
+
+
+def _rows(evidence: _Evidence) -> Iterator[ScoreRow]:
+    targets = evidence.targets()
+    found = _judge(evidence, targets)
+    for i, product_id in enumerate(evidence.product_ids.tolist()):
+        yield ScoreRow(
+            product_id=product_id,
+            image_sha256=evidence.image_sha256[i],
+            label=evidence.labels[i],
+            known_label=bool(targets[i] != UNKNOWN),
+            probabilities=found.probabilities[i],
+            suggestion=evidence.model.classes[found.suggestion[i]],
+            confidence=float(found.confidence[i]),
+            score=float(found.score[i]),
+            looks_wrong=bool(found.looks_wrong[i]),
+            neighbours=evidence.product_ids[found.neighbours[i]].tolist(),
+            agreement=float(found.agreement[i]),
+        )
+
+
+def _judge(evidence: _Evidence, targets: NDArray[np.int64]) -> LabelAssessment:
+    known = targets[targets != UNKNOWN]
+    if len(known) < FEWEST or len(np.unique(known)) < 2:
+        return _unjudged(evidence)
+    _, groups = np.unique(evidence.image_sha256, return_inverse=True)
+    return assess_labels(evidence.vectors, targets, len(evidence.model.classes), groups=groups)
+
+
+def _unjudged(evidence: _Evidence) -> LabelAssessment:
+    opinion = evidence.own_opinion
+    no_number = np.full(len(opinion), np.nan, np.float32)
+    return LabelAssessment(
+        probabilities=opinion,
+        suggestion=opinion.argmax(1).astype(np.int64),
+        confidence=opinion.max(1, initial=0.0),
+        score=no_number,
+        looks_wrong=np.zeros(len(opinion), np.bool_),
+        neighbours=nearest(evidence.vectors, NEIGHBOURS),
+        agreement=no_number,
+    )

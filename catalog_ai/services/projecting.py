@@ -1,0 +1,47 @@
+"""Draw the map: place every product by the active model's vectors, and keep the result."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from catalog_ai.curation.projection import METHOD, project
+from catalog_ai.errors import CatalogError, NoModelError
+from catalog_ai.services.catalogue import Catalogue
+from db.commands.projections import add_projection, delete_old_projections
+from db.engine import read, write
+from db.queries import embeddings, models
+
+SEED = 0
+
+Progress = Callable[[float, str], None]
+
+
+def project_map(catalogue: Catalogue, progress: Progress | None = None) -> int:
+    """Place all products on a new map and return its id; the map before it is kept, older ones not.
+
+    Raises `NoModelError` without a model, `CatalogError` without products. Only a worker calls
+    this: UMAP's threads abort a process that runs two at once.
+    """
+    tell = progress or (lambda fraction, message: None)
+    tell(0.0, "Reading the catalogue")
+    with read(catalogue.engine) as session:
+        model = models.active(session)
+        if model is None:
+            raise NoModelError("there is no model yet: run python -m catalog_ai.train first")
+        table = embeddings.vectors(session, model.id)
+    if not len(table.product_ids):
+        raise CatalogError("there is nothing to draw: run python -m catalog_ai.ingest FOLDER first")
+    tell(0.1, f"Placing {len(table.product_ids):,} products")
+    positions = project(table.vectors, seed=SEED)
+    tell(0.9, "Storing the map")
+    with write(catalogue.engine, touches=("projections",)) as session:
+        projection_id = add_projection(
+            session,
+            model.id,
+            METHOD,
+            {"seed": SEED},
+            table.product_ids.tolist(),
+            positions,
+            datetime.now(UTC),
+        )
+        delete_old_projections(session, model.id)
+    return projection_id
