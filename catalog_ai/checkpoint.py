@@ -43,12 +43,14 @@ class Checkpoint:
 
 def save_checkpoint(
     folder: Path,
-    classifier: MobileNetLikeClassifier,
-    encoder: SiameseEncoder,
+    state_dict: Mapping[str, Tensor],
     meta: Mapping[str, Any],
     training_photos: Sequence[str],
 ) -> None:
-    """Write a whole checkpoint to `folder`, or nothing. Raises `CheckpointError` if it exists."""
+    """Write a whole checkpoint to `folder`, or nothing; `state_dict` as `joined_state` makes it.
+
+    `training_photos` are sha256 digests. Raises `CheckpointError` if the folder exists.
+    """
     if folder.exists():
         raise CheckpointError(
             f"the model {folder.name!r} exists already: choose another name with --version"
@@ -56,10 +58,8 @@ def save_checkpoint(
     folder.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
     try:
-        weights = dict(classifier.state_dict())
-        if encoder.backbone is not classifier.backbone:
-            weights |= {_ENCODER + name: value for name, value in encoder.state_dict().items()}
-        save_file({name: value.contiguous() for name, value in weights.items()}, building / WEIGHTS)
+        tensors = {name: value.contiguous() for name, value in state_dict.items()}
+        save_file(tensors, building / WEIGHTS)
         (building / META).write_text(json.dumps({"format": FORMAT, **meta}, indent=2) + "\n")
         lines = "".join(f"{digest}\n" for digest in sorted(set(training_photos)))
         (building / TRAINING_PHOTOS).write_text(lines)
@@ -68,6 +68,14 @@ def save_checkpoint(
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
+
+
+def joined_state(classifier: MobileNetLikeClassifier, encoder: SiameseEncoder) -> dict[str, Tensor]:
+    """Return the weights of both, a shared backbone once."""
+    weights = dict(classifier.state_dict())
+    if encoder.backbone is not classifier.backbone:
+        weights |= {_ENCODER + name: value for name, value in encoder.state_dict().items()}
+    return weights
 
 
 def load_meta(folder: Path) -> dict[str, Any]:

@@ -82,19 +82,18 @@ def resize_square(pixels: Pixels, size: int) -> Pixels:
     return np.asarray(image, dtype=np.uint8)
 
 
-def stored_copy(data: bytes) -> StoredCopy:
-    """Return what the catalogue keeps of a photo.
+def stored_copy(data: bytes, pixels: Pixels) -> StoredCopy:
+    """Return what the catalogue keeps of a photo; `pixels` is what `decode` made of `data`.
 
     A photo that is upright, small enough and already sRGB keeps its compressed pixels untouched:
     only its metadata (EXIF with GPS, XMP, comments, anything behind the image) is cut out. Any
-    other is encoded once, as a JPEG of quality 90. Raises `PhotoError`.
+    other is encoded once, as a JPEG of quality 90.
     """
     with _open(data) as image:
         kind = str(image.format)
         if _fits(image):
-            _load(image)
             return StoredCopy(without_metadata(data, kind), _SUFFIXES[kind])
-        upright = _upright_rgb(image)
+    upright = Image.fromarray(pixels)
     upright.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
     return StoredCopy(_jpeg(upright, quality=90), ".jpg")
 

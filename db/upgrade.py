@@ -63,15 +63,18 @@ def backup(engine: Engine, target: Path) -> None:
 
 def _migrate(engine: Engine, config: Config) -> None:
     """Run what is missing in one transaction: all of it, or nothing."""
+    sqlite = engine.dialect.name == "sqlite"
     with engine.connect().execution_options(writes=True) as connection:
-        if engine.dialect.name == "sqlite":
-            _suspend_foreign_keys(connection)
-        with connection.begin():
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
-            if engine.dialect.name == "sqlite":
-                _check_foreign_keys(connection)
-        connection.invalidate()  # the next user gets a fresh one, with foreign keys on
+        try:
+            if sqlite:
+                _suspend_foreign_keys(connection)
+            with connection.begin():
+                config.attributes["connection"] = connection
+                command.upgrade(config, "head")
+                if sqlite:
+                    _check_foreign_keys(connection)
+        finally:
+            connection.invalidate()  # the next user gets a fresh one, with foreign keys on
 
 
 def _suspend_foreign_keys(connection: Connection) -> None:

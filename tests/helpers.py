@@ -84,9 +84,7 @@ def write_photo(path: Path, color: Any = "#8c3b4a", size: tuple[int, int] = (60,
     return path
 
 
-def model_meta(
-    version: str, classes: Sequence[str] = CLASSES, dimension: int = DIMENSION
-) -> dict[str, Any]:
+def model_meta(version: str, classes: Sequence[str] = CLASSES) -> dict[str, Any]:
     """Return the birth certificate of a model that trained for five epochs and learnt well."""
     epochs = range(1, 6)
     count = len(classes)
@@ -101,7 +99,7 @@ def model_meta(
         "architecture": {
             "backbone": "mobilenet",
             "depthwise": True,
-            "dimension": dimension,
+            "dimension": DIMENSION,
             "shared_backbone": True,
         },
         "classes": list(classes),
@@ -151,9 +149,7 @@ def model_meta(
     }
 
 
-def fake_model(
-    folder: Path, version: str, classes: Sequence[str] = CLASSES, dimension: int = DIMENSION
-) -> Path:
+def fake_model(folder: Path, version: str, classes: Sequence[str] = CLASSES) -> Path:
     """Write a real, untrained checkpoint to `folder`/`version` and return that folder."""
     import torch
 
@@ -162,9 +158,8 @@ def fake_model(
 
     torch.manual_seed(0)
     classifier = MobileNetLikeClassifier(num_classes=len(classes))
-    target = folder / version
-    save_checkpoint(target, classifier.state_dict(), model_meta(version, classes, dimension), [])
-    return target
+    save_checkpoint(folder / version, classifier.state_dict(), model_meta(version, classes), [])
+    return folder / version
 
 
 def seed_catalogue(

@@ -24,7 +24,7 @@ from catalog_ai.data.drawing.legs import draw_pants, draw_shorts
 from catalog_ai.data.drawing.scenes import background, compose, prop_behind
 from catalog_ai.data.drawing.shoes import draw_shoes
 from catalog_ai.data.drawing.tops import draw_longsleeve, draw_tshirt
-from catalog_ai.errors import UsageError
+from catalog_ai.errors import SourceError, UsageError
 
 WRONG_SHARE = 0.04
 LOOK_ALIKE_SHARE = 0.6  # of the wrong labels; the others may be any category
@@ -222,8 +222,14 @@ class Truth:
 
 
 def read_truth(folder: Path) -> dict[str, Truth]:
-    """Return the truth by SKU of the sample that `write_sample` drew into `folder`."""
-    with (folder / "truth.csv").open(encoding="utf-8", newline="") as file:
+    """Return the truth by SKU of the sample that `write_sample` drew into `folder`.
+
+    Raises SourceError if there is none.
+    """
+    path = folder / "truth.csv"
+    if not path.is_file():
+        raise SourceError(f"{path} is missing: name a folder that a sample was drawn into.")
+    with path.open(encoding="utf-8", newline="") as file:
         return {
             row["sku"]: Truth(row["label_given"], row["label_true"]) for row in csv.DictReader(file)
         }

@@ -16,7 +16,7 @@ from catalog_ai.curation.label_issues import (
 )
 from catalog_ai.data.sources import normal_label
 from catalog_ai.errors import NoModelError
-from catalog_ai.services.catalogue import Catalogue
+from catalog_ai.services.catalogue import Catalogue, in_plain_words
 from db.commands.scores import ScoreRow, replace_scores
 from db.engine import read, write
 from db.queries import embeddings, models, predictions
@@ -64,14 +64,14 @@ def assess(catalogue: Catalogue, progress: Progress | None = None) -> Assessment
     tell(0.1, f"Comparing {len(evidence.labels):,} labels with their photos")
     rows = list(_rows(evidence))
     tell(0.9, "Storing what was found")
-    with write(catalogue.engine, touches=("scores",)) as session:
+    with in_plain_words(), write(catalogue.engine, touches=("scores",)) as session:
         now = datetime.now(UTC)
         replace_scores(session, evidence.model.id, evidence.model.classes, rows, now)
     return AssessmentSummary(len(rows), sum(row.looks_wrong for row in rows))
 
 
 def _read(catalogue: Catalogue) -> _Evidence:
-    with read(catalogue.engine) as session:
+    with in_plain_words(), read(catalogue.engine) as session:
         model = models.active(session)
         if model is None:
             raise NoModelError("there is no model yet: run python -m catalog_ai.train first")

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from catalog_ai.errors import UsageError
-from catalog_ai.services.catalogue import Catalogue
+from catalog_ai.services.catalogue import Catalogue, in_plain_words
 from db.commands import jobs as commands
 from db.engine import read, write
 from db.queries import jobs as queries
@@ -68,21 +68,21 @@ def enqueue(
     if kind not in TITLES:
         raise UsageError(f"there is no job {kind!r}: choose from {', '.join(TITLES)}")
     wanted = parameters or {}
-    with write(catalogue.engine, touches=("jobs",)) as session:
+    with in_plain_words(), write(catalogue.engine, touches=("jobs",)) as session:
         twin = queries.queued_twin(session, kind, wanted) if once else None
         return twin or commands.add_job(session, kind, wanted, requested_by, datetime.now(UTC))
 
 
 def list_jobs(catalogue: Catalogue, *, limit: int = 20) -> list[JobView]:
     """Return the newest jobs, the newest first."""
-    with read(catalogue.engine) as session:
+    with in_plain_words(), read(catalogue.engine) as session:
         rows = queries.latest_jobs(session, limit, silent_since=silent_since())
     return [_view(row) for row in rows]
 
 
 def get_job(catalogue: Catalogue, job_id: int) -> JobView:
     """Return one job. Raises `UsageError` where there is none of that number."""
-    with read(catalogue.engine) as session:
+    with in_plain_words(), read(catalogue.engine) as session:
         row = queries.job(session, job_id, silent_since=silent_since())
     if row is None:
         raise UsageError(f"there is no job number {job_id}: the list shows those that there are")
@@ -91,13 +91,13 @@ def get_job(catalogue: Catalogue, job_id: int) -> JobView:
 
 def cancel(catalogue: Catalogue, job_id: int) -> None:
     """Cancel a job: at once where it waits, within moments where it runs. Ended ones stay."""
-    with write(catalogue.engine, touches=("jobs",)) as session:
+    with in_plain_words(), write(catalogue.engine, touches=("jobs",)) as session:
         commands.cancel_job(session, job_id, datetime.now(UTC))
 
 
 def worker_status(catalogue: Catalogue) -> WorkerStatus:
     """Return whether a worker is running, by its last sign of life, and how many jobs wait."""
-    with read(catalogue.engine) as session:
+    with in_plain_words(), read(catalogue.engine) as session:
         at_work = queries.last_heartbeat(session, working=True)
         return WorkerStatus(
             running=at_work is not None and at_work >= silent_since(),
@@ -120,7 +120,8 @@ def run_jobs(
     """
     from catalog_ai.services.working import Runner
 
-    return Runner(catalogue, progress).run(loop=loop, poll_seconds=poll_seconds)
+    with in_plain_words():
+        return Runner(catalogue, progress).run(loop=loop, poll_seconds=poll_seconds)
 
 
 def silent_since() -> datetime:

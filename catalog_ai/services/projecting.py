@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from catalog_ai.curation.projection import METHOD, project
 from catalog_ai.errors import CatalogError, NoModelError
-from catalog_ai.services.catalogue import Catalogue
+from catalog_ai.services.catalogue import Catalogue, in_plain_words
 from db.commands.projections import add_projection, delete_old_projections
 from db.engine import read, write
 from db.queries import embeddings, models
@@ -23,7 +23,7 @@ def project_map(catalogue: Catalogue, progress: Progress | None = None) -> int:
     """
     tell = progress or (lambda fraction, message: None)
     tell(0.0, "Reading the catalogue")
-    with read(catalogue.engine) as session:
+    with in_plain_words(), read(catalogue.engine) as session:
         model = models.active(session)
         if model is None:
             raise NoModelError("there is no model yet: run python -m catalog_ai.train first")
@@ -33,7 +33,7 @@ def project_map(catalogue: Catalogue, progress: Progress | None = None) -> int:
     tell(0.1, f"Placing {len(table.product_ids):,} products")
     positions = project(table.vectors, seed=SEED)
     tell(0.9, "Storing the map")
-    with write(catalogue.engine, touches=("projections",)) as session:
+    with in_plain_words(), write(catalogue.engine, touches=("projections",)) as session:
         projection_id = add_projection(
             session,
             model.id,

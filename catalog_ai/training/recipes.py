@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from catalog_ai.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from catalog_ai.checkpoint import Checkpoint, joined_state, load_checkpoint, save_checkpoint
 from catalog_ai.config import PROJECT_ROOT
 from catalog_ai.data.dataset import PhotoArrays, Progress, load_photos
 from catalog_ai.data.loaders import split_by_seed
@@ -142,7 +142,8 @@ def train_recipe(
         "commit": _commit(),
     }
     meta["metrics"] |= {"train_seconds": round(seconds, 2), "images": len(training)}
-    save_checkpoint(out / version, classifier, encoder, meta, training.sha256)
+    weights = joined_state(classifier, encoder)
+    save_checkpoint(out / version, weights, meta, training.sha256)
     load_checkpoint(out / version, classes=names)
     return TrainingResult(version, out / version, meta)
 

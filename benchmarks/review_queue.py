@@ -1,0 +1,142 @@
+"""Does the review queue find wrong labels? Planted ones, through the whole core, no database.
+
+    python -m benchmarks.review_queue                      the sample catalogue
+    python -m benchmarks.review_queue --seeds 0 1 2
+    python -m benchmarks.review_queue --data PHOTOS        real photos, wrong labels planted anew
+
+Each table trains on the wrong labels too, as a newcomer's first run does, and
+embeds, cross-fits and orders the products as the nightly job does. Beside the queue stand, from the
+same run: the cross-fitted margin and self-confidence that it is built on, the trained model's own
+doubt in the label it was taught, and chance. Vectors of a model that never saw the labels would
+do better: the figures here are for vectors that learned from the wrong ones.
+"""
+
+import argparse
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog_ai.curation.label_issues import assess_labels, normalized_margin
+from catalog_ai.data.sample import LOOK_ALIKES, read_truth, write_sample
+from catalog_ai.data.sources import Source, read_source, usable_classes
+from catalog_ai.images import decode, read_photo
+
+FIRST = 0.05  # of all products: what a reviewer looks at first
+COLUMNS = ((0.10, "any"), (0.10, "look-alike"), (0.05, "any"), (0.05, "look-alike"))
+
+
+@dataclass(frozen=True)
+class Planted:
+    """A source whose labels are partly wrong; `wrong` (N,) bool in the order of its items."""
+
+    source: Source
+    wrong: NDArray[np.bool_]
+
+
+def sample(folder: Path, seed: int) -> Planted:
+    """Draw the sample catalogue and return it with its planted errors."""
+    source = read_source(write_sample(folder / "sample", seed=seed))
+    truth = read_truth(folder / "sample")
+    return Planted(source, np.array([truth[item.sku].planted for item in source.items]))
+
+
+def plant(source: Source, share: float, kind: str, seed: int) -> Planted:
+    """Give a share of the items, which are taken to be right, a label of another category.
+
+    "look-alike" picks from the category's look-alikes and leaves categories that have none alone.
+    """
+    rng = np.random.default_rng(seed)
+    classes = usable_classes(item.label for item in source.items)
+    items = [item for item in source.items if item.label in classes]
+    others = {
+        name: [
+            other
+            for other in (LOOK_ALIKES.get(name, ()) if kind == "look-alike" else classes)
+            if other in classes and other != name
+        ]
+        for name in classes
+    }
+    candidates = [i for i, item in enumerate(items) if others[str(item.label)]]
+    wrong = np.zeros(len(items), dtype=bool)
+    wrong[rng.choice(candidates, round(share * len(items)), replace=False)] = True
+    for i in np.flatnonzero(wrong):
+        items[i] = replace(items[i], label=str(rng.choice(others[str(items[i].label)])))
+    return Planted(replace(source, items=tuple(items)), wrong)
+
+
+def orderings(
+    planted: Planted, folder: Path, seed: int, recipe: str, epochs: int | None
+) -> dict[str, NDArray[np.float32]]:
+    """Train, embed and assess; return (N,) suspicions by name, higher = reviewed earlier."""
+    from catalog_ai.inference.embeddings import CatalogModel
+    from catalog_ai.training.recipes import train_recipe
+
+    trained = train_recipe(recipe, planted.source, out=folder / "models", epochs=epochs, seed=seed)
+    model = CatalogModel.load(trained.folder)
+    items = planted.source.items
+    pixels = [decode(read_photo(item.path)) for item in items]
+    outputs = model.predict(pixels)
+    labels = np.array([model.classes.index(str(item.label)) for item in items])
+    assessment = assess_labels(outputs.vectors, labels, len(model.classes))
+    rows = np.arange(len(items))
+    return {
+        "the review queue": assessment.score,
+        "cross-fitted margin alone": 1 - normalized_margin(assessment.probabilities, labels),
+        "cross-fitted self-confidence": 1 - assessment.probabilities[rows, labels],
+        "the trained model's own doubt": 1 - outputs.probabilities[rows, labels],
+        "chance": np.random.default_rng(seed).random(len(items), dtype=np.float32),
+    }
+
+
+def found_first(suspicion: NDArray[np.float32], wrong: NDArray[np.bool_]) -> float:
+    """Return the share of wrong labels within the first `FIRST` of the order."""
+    order = np.argsort(-suspicion, kind="stable")
+    return float(wrong[order[: round(FIRST * len(order))]].sum() / wrong.sum())
+
+
+def average_precision(suspicion: NDArray[np.float32], wrong: NDArray[np.bool_]) -> float:
+    """Return the mean, over wrong labels, of the share of wrong ones up to their place."""
+    hits = wrong[np.argsort(-suspicion, kind="stable")]
+    precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
+    return float(precision[hits].mean())
+
+
+def report(title: str, planted: Planted, suspicions: dict[str, NDArray[np.float32]]) -> None:
+    """Print one table."""
+    count, wrong = len(planted.wrong), int(planted.wrong.sum())
+    print(f"\n{title}: {count:,} products, {wrong} wrong labels")
+    print(f"  {'ordered by':32}{'found in the first 5 %':>24}{'average precision':>20}")
+    for name, suspicion in suspicions.items():
+        share = found_first(suspicion, planted.wrong)
+        found = f"{round(share * wrong)} = {share:.0%}"
+        print(f"  {name:32}{found:>24}{average_precision(suspicion, planted.wrong):>20.3f}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, help="photos with right labels; default: the sample")
+    parser.add_argument("--recipe", default="small")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--epochs", type=int, help="of the classifier; default: the recipe's")
+    options = parser.parse_args(arguments)
+    for seed in options.seeds:
+        for column in COLUMNS if options.data else [None]:
+            with tempfile.TemporaryDirectory() as scratch:
+                folder, start = Path(scratch), time.perf_counter()
+                if column is None:
+                    title, planted = f"sample, seed {seed}", sample(folder, seed)
+                else:
+                    title = f"{options.data.name}, {column[0]:.0%} {column[1]}, seed {seed}"
+                    planted = plant(read_source(options.data), *column, seed)
+                suspicions = orderings(planted, folder, seed, options.recipe, options.epochs)
+                report(f"{title}, {time.perf_counter() - start:.0f} s", planted, suspicions)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""What the `python -m catalog_ai.X` commands share: settings from flags, errors as one sentence."""
+
+import argparse
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tqdm import tqdm
+
+from catalog_ai.config import Settings, settings
+from catalog_ai.errors import CatalogError
+
+INTERRUPTED = 130
+
+
+def parser(command: str, description: str) -> argparse.ArgumentParser:
+    """Return a parser for `python -m catalog_ai.COMMAND` with the flags that all commands have."""
+    made = argparse.ArgumentParser(
+        prog=f"python -m catalog_ai.{command}",
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    made.add_argument(
+        "--database", metavar="URL", help="another database than CATALOG_DATABASE_URL"
+    )
+    return made
+
+
+def settings_of(options: argparse.Namespace) -> Settings:
+    """Return the settings in force, with `--database` on top."""
+    return settings(database_url=options.database)
+
+
+def run(main: Callable[[list[str] | None], int], arguments: list[str] | None = None) -> int:
+    """Call `main` and return its exit code; an error in words is printed as one sentence."""
+    try:
+        return main(arguments)
+    except CatalogError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        return INTERRUPTED
+
+
+@contextmanager
+def progress_bar(title: str, *, total: int | None = None) -> Iterator[Callable[[float, str], None]]:
+    """Yield what to call with (share 0..1, message); draws a bar where somebody is looking.
+
+    With `total` the bar counts photos and shows a rate.
+    """
+    scale = total or 1.0
+    shape = (
+        "{desc} {n:.0f}/{total:.0f} |{bar:30}| {rate_fmt} {postfix}"
+        if total
+        else "{desc} {percentage:3.0f} %|{bar:30}| {elapsed} {postfix}"
+    )
+    with tqdm(
+        total=scale, desc=title, unit=" photos", disable=None, bar_format=shape, leave=False
+    ) as bar:
+
+        def tell(share: float, message: str) -> None:
+            _tell(bar, share * scale, message)
+
+        yield tell
+
+
+def _tell(bar: Any, position: float, message: str) -> None:
+    bar.set_postfix_str(message, refresh=False)
+    bar.update(position - bar.n)

@@ -1,0 +1,112 @@
+"""Train a model version and register it with the catalogue."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from catalog_ai.data.sources import Source, SourceItem, read_source
+from catalog_ai.errors import TrainingDataError, UsageError
+from catalog_ai.services import jobs
+from catalog_ai.services.catalogue import Catalogue, in_plain_words
+from db.commands import models as commands
+from db.engine import read, write
+from db.queries import models, products
+
+DEFAULT_RECIPE = "small"
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class TrainedVersion:
+    """A registered model version; `meta` is its birth certificate."""
+
+    version: str
+    is_active: bool
+    meta: dict[str, Any]
+
+
+def train_version(
+    catalogue: Catalogue,
+    *,
+    data: Path | None = None,
+    recipe: str = DEFAULT_RECIPE,
+    classes: Sequence[str] | None = None,
+    epochs: int | None = None,
+    siamese_epochs: int | None = None,
+    seed: int = 0,
+    version: str | None = None,
+    activate: bool = False,
+    progress: Progress | None = None,
+) -> TrainedVersion:
+    """Train on the folder `data`, or on the catalogue's own photos and labels, and register it.
+
+    The first version becomes the active one, `activate` makes a later one so. Raises `UsageError`,
+    `SourceError`, `TrainingDataError`, `CheckpointError`, `DatabaseError`.
+    """
+    from catalog_ai.training.recipes import train_recipe
+
+    source = own_photos(catalogue) if data is None else read_source(data)
+    result = train_recipe(
+        *(recipe, source),
+        out=catalogue.settings.models,
+        version=version,
+        classes=classes,
+        epochs=epochs,
+        siamese_epochs=siamese_epochs,
+        seed=seed,
+        progress=progress,
+    )
+    is_active = register(catalogue, result.folder, activate=activate)
+    return TrainedVersion(result.version, is_active, result.meta)
+
+
+def register(catalogue: Catalogue, folder: Path, *, activate: bool) -> bool:
+    """Make the checkpoint in `folder` known; return whether it is now the active version."""
+    from catalog_ai.checkpoint import load_meta
+
+    meta = load_meta(folder)
+    with in_plain_words(), write(catalogue.engine, touches=("models",)) as session:
+        if models.by_version(session, meta["version"]) is not None:
+            raise UsageError(f"the model {meta['version']!r} is registered already")
+        first = models.active(session) is None
+        commands.add_version(session, meta, datetime.now(UTC))
+        if first or activate:
+            commands.activate(session, meta["version"])
+    if first or activate:
+        look_again(catalogue, meta["version"])
+    return first or activate
+
+
+def look_again(catalogue: Catalogue, version: str, *, requested_by: str = "") -> None:
+    """Ask the worker for all that depends on the active model: vectors, scores, the map."""
+    with in_plain_words():
+        with read(catalogue.engine) as session:
+            if not products.count(session):
+                return
+        jobs.enqueue(catalogue, "embed", {"version": version}, requested_by=requested_by)
+        jobs.enqueue(catalogue, "assess", requested_by=requested_by)
+        jobs.enqueue(catalogue, "project", requested_by=requested_by)
+
+
+def own_photos(catalogue: Catalogue) -> Source:
+    """Return the catalogue's stored photos with the labels that it holds now.
+
+    Left out: what is no product photo, and what waits for a second look. Raises
+    `TrainingDataError` where nothing is left.
+    """
+    with in_plain_words(), read(catalogue.engine) as session:
+        rows = products.everything(session)
+    items = tuple(
+        SourceItem(row.sku, catalogue.settings.home / row.stored_image, row.sku, row.label_current)
+        for row in rows
+        if row.review_state not in {"not_product", "second_look"}
+    )
+    if not items:
+        raise TrainingDataError(
+            "the catalogue has no photos to learn from: name a folder with --data, or run "
+            "python -m catalog_ai.ingest FOLDER first"
+        )
+    return Source(catalogue.settings.home, "folders", items)

@@ -1,0 +1,78 @@
+"""Read decisions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session, aliased
+
+from db.schema import Decision
+
+
+@dataclass(frozen=True)
+class DecisionRow:
+    """One decision; `undone` says that a later row takes it back."""
+
+    id: int
+    product_id: int
+    action: str
+    label_given: str | None
+    label_before: str | None
+    label_after: str | None
+    state_before: str
+    state_after: str
+    suggestion: str | None
+    score: float | None
+    image_sha256: str
+    reviewer: str
+    note: str
+    undoes_id: int | None
+    request_key: str
+    decided_at: datetime
+    undone: bool
+
+
+def latest(
+    session: Session, *, product_id: int | None = None, limit: int | None = 50
+) -> list[DecisionRow]:
+    """Return decisions, the newest first; `limit` None for all."""
+    query = _with_undone().order_by(Decision.id.desc()).limit(limit)
+    if product_id is not None:
+        query = query.where(Decision.product_id == product_id)
+    return [_row(found, undone) for found, undone in session.execute(query).tuples()]
+
+
+def by_id(session: Session, decision_id: int) -> DecisionRow | None:
+    """Return one decision."""
+    found = session.execute(_with_undone().where(Decision.id == decision_id)).tuples().first()
+    return None if found is None else _row(*found)
+
+
+def by_request_key(session: Session, request_key: str) -> DecisionRow | None:
+    """Return the decision that was stored under this key, if it was."""
+    query = _with_undone().where(Decision.request_key == request_key)
+    found = session.execute(query).tuples().first()
+    return None if found is None else _row(*found)
+
+
+def standing(session: Session, product_ids: Sequence[int]) -> dict[int, DecisionRow]:
+    """Return product id → its latest decision that was not taken back."""
+    query = (
+        _with_undone()
+        .where(Decision.product_id.in_(product_ids), Decision.action != "undo")
+        .order_by(Decision.id)
+    )
+    rows = session.execute(query).tuples()
+    return {found.product_id: _row(found, undone) for found, undone in rows if undone is None}
+
+
+def _with_undone() -> Select[Decision, int | None]:
+    undo = aliased(Decision)
+    return select(Decision, undo.id).outerjoin(undo, undo.undoes_id == Decision.id)
+
+
+def _row(found: Decision, undone_by: int | None) -> DecisionRow:
+    fields = [name for name in DecisionRow.__dataclass_fields__ if name != "undone"]
+    values = {name: getattr(found, name) for name in fields}
+    return DecisionRow(**values, undone=undone_by is not None)

@@ -1,0 +1,54 @@
+"""Read vectors, always of one model version: they are never compared across versions."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from db.schema import Embedding, ModelVersion, Product
+from db.vectors import matrix
+
+
+@dataclass(frozen=True)
+class VectorTable:
+    """N products under one model version, by id: `vectors` (N, D) float32, unit length."""
+
+    product_ids: NDArray[np.int64]
+    vectors: NDArray[np.float32]
+    labels: list[str | None]
+    image_sha256: list[str]
+    review_states: list[str]
+
+
+def vectors(session: Session, model_version_id: int) -> VectorTable:
+    """Return the vectors of all products that have one of their present photo."""
+    dimension = session.scalar(
+        select(ModelVersion.dimension).where(ModelVersion.id == model_version_id)
+    )
+    rows = session.execute(
+        select(
+            *(Product.id, Embedding.vector, Product.label_current),
+            *(Product.image_sha256, Product.review_state),
+        )
+        .join(Embedding, Embedding.product_id == Product.id)
+        .where(
+            Embedding.model_version_id == model_version_id,
+            Embedding.image_sha256 == Product.image_sha256,
+        )
+        .order_by(Product.id)
+    ).all()
+    return VectorTable(
+        product_ids=np.array([row.id for row in rows], dtype=np.int64),
+        vectors=matrix([row.vector for row in rows], dimension or 0),
+        labels=[row.label_current for row in rows],
+        image_sha256=[row.image_sha256 for row in rows],
+        review_states=[row.review_state for row in rows],
+    )
+
+
+def vector(session: Session, model_version_id: int, product_id: int) -> NDArray[np.float32] | None:
+    """Return the (D,) vector of one product, None where it has none."""
+    found = session.get(Embedding, (product_id, model_version_id))
+    return None if found is None else matrix([found.vector], found.dimension).reshape(-1)
