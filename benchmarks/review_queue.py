@@ -4,11 +4,11 @@
     python -m benchmarks.review_queue --seeds 0 1 2
     python -m benchmarks.review_queue --data PHOTOS        real photos, wrong labels planted anew
 
-Each table trains on the wrong labels too, as a newcomer's first run does, and
-embeds, cross-fits and orders the products as the nightly job does. Beside the queue stand, from the
-same run: the cross-fitted margin and self-confidence that it is built on, the trained model's own
-doubt in the label it was taught, and chance. Vectors of a model that never saw the labels would
-do better: the figures here are for vectors that learned from the wrong ones.
+Each table trains on the wrong labels too, as a newcomer's first run does, and embeds, cross-fits
+and orders the products as the nightly job does. Beside the queue stand, from the same run: the
+cross-fitted margin and self-confidence that it is built on, the trained model's own doubt in the
+labels it was taught, and chance. The vectors learned from the wrong labels: those of a model that
+never saw them would do better, and are not what is measured here.
 """
 
 import argparse

@@ -292,9 +292,9 @@ def _product(
 ) -> Product:
     data = photo_bytes(COLOURS[draw.true[row]], size=(60 + row % 7, 80 + row // 7))
     sha256 = hashlib.sha256(data).hexdigest()
-    settings, name = catalogue.settings, f"{sha256}.jpg"
+    settings, name = catalogue.settings, f"{sha256[:2]}/{sha256}.jpg"
     for folder in (settings.images, settings.thumbnails):
-        folder.mkdir(parents=True, exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(data)
     tail = (
         " with a hand-finished hem, three pockets and a detachable belt" * 2 if long_names else ""
@@ -303,7 +303,7 @@ def _product(
     return Product(
         sku=f"AB-{row + 1:03d}" + ("-LONG-ARTICLE-NUMBER-2026" if long_names else ""),
         title=f"Linen {CLASSES[draw.true[row]]} no. {row + 1}{tail}",
-        label_given=CLASSES[(draw.true[row] + 2) % 7] if second_look else draw.labels[row],
+        label_given=draw.labels[row],
         label_current=draw.labels[row],
         image_path=f"images/AB-{row + 1:03d}.jpg",
         image_sha256=sha256,
@@ -321,16 +321,17 @@ def _product(
 
 def _overtaken_decision(product: Product, now: datetime) -> Decision:
     """Somebody set the label two days ago; the feed has delivered another one since."""
-    given = CLASSES[(CLASSES.index(product.label_current or "") + 1) % 7]
+    number = CLASSES.index(product.label_current or "")
+    given, decided = CLASSES[number - 1], CLASSES[number - 2]
     return Decision(
         product_id=product.id,
         action="relabel",
         label_given=given,
         label_before=given,
-        label_after=product.label_current,
+        label_after=decided,
         state_before="open",
         state_after="changed",
-        suggestion=product.label_current,
+        suggestion=decided,
         score=0.9,
         image_sha256=product.image_sha256,
         reviewer="Ana",

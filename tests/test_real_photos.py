@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 
 from catalog_ai.config import PROJECT_ROOT, settings
-from catalog_ai.services import exporting, jobs, review, runs, shop
+from catalog_ai.services import deciding, exporting, jobs, review, runs, shop
 from catalog_ai.services.catalogue import Catalogue, open_catalogue
 from catalog_ai.services.ingest import IngestReport, ingest
 from catalog_ai.services.training import TrainedVersion, train_version
@@ -101,7 +101,7 @@ def test_a_photo_finds_itself_and_a_product_finds_others(loop: Loop, photos_root
 def test_a_decision_leaves_the_queue_and_comes_back_by_undo(loop: Loop) -> None:
     before = review.review_queue(loop.catalogue, queue="wrong")
     item = before.items[0]
-    decided = review.decide(
+    decided = deciding.decide(
         loop.catalogue,
         item.product_id,
         "accept",
@@ -113,7 +113,7 @@ def test_a_decision_leaves_the_queue_and_comes_back_by_undo(loop: Loop) -> None:
     after = review.review_queue(loop.catalogue, queue="wrong")
     assert after.total == before.total - 1
     assert item.product_id not in {other.product_id for other in after.items}
-    review.undo(loop.catalogue, decided.decision_id, reviewer="Ana", request_key=uuid4().hex)
+    deciding.undo(loop.catalogue, decided.decision_id, reviewer="Ana", request_key=uuid4().hex)
     assert review.review_queue(loop.catalogue, queue="wrong").total == before.total
 
 

@@ -59,7 +59,7 @@ FLOWERY = PRINTS | {"flowers": 3.0, "windowpane": 1.0, "chevron": 1.0, "diagonal
 HANGING = {"": 0.4, "hanger": 0.35, "bust": 0.25}
 CATEGORIES: dict[str, Category] = {
     "dress": Category(
-        draw_dress, 0.15, FLOWERY | {"plain": 5, "knit": 1, "denim": 0.7}, HANGING, -185, 1.06
+        draw_dress, 0.15, FLOWERY | {"plain": 5, "knit": 1, "denim": 0.7}, HANGING, -185, 1.02
     ),
     "hat": Category(
         draw_hat, 0.10, PRINTS | {"plain": 8, "knit": 3, "denim": 1}, {"": 0.6, "head": 0.4}, 0, 1.0
@@ -70,7 +70,7 @@ CATEGORIES: dict[str, Category] = {
         FLOWERY | {"plain": 5, "knit": 4, "logo": 2, "denim": 1},
         HANGING,
         -130,
-        1.1,
+        1.08,
     ),
     "pants": Category(
         draw_pants, 0.16, PRINTS | {"plain": 8, "denim": 6}, {"": 0.65, "clips": 0.35}, -178, 1.0

@@ -1,6 +1,6 @@
 """Look for wrong labels: judge every product's label by classifiers that never saw it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -17,13 +17,12 @@ from catalog_ai.curation.label_issues import (
 from catalog_ai.data.sources import normal_label
 from catalog_ai.errors import NoModelError
 from catalog_ai.services.catalogue import Catalogue, in_plain_words
+from catalog_ai.services.jobs import Progress
 from db.commands.scores import ScoreRow, replace_scores
 from db.engine import read, write
 from db.queries import embeddings, models, predictions
 
 FEWEST = 10  # known labels: with fewer, no classifier can be fitted and checked
-
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)

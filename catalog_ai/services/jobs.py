@@ -21,6 +21,7 @@ TITLES = {
     "assess": "Look for wrong labels",
     "project": "Draw the map",
 }
+Progress = Callable[[float, str], None]  # how far a job is, 0..1, and what it is doing
 SILENT_AFTER = timedelta(seconds=30)  # a worker says that it is alive every 2 seconds
 LOST = "The worker ended without a word: ask for it again."
 

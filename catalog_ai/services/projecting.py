@@ -1,18 +1,16 @@
 """Draw the map: place every product by the active model's vectors, and keep the result."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from catalog_ai.curation.projection import METHOD, project
 from catalog_ai.errors import CatalogError, NoModelError
 from catalog_ai.services.catalogue import Catalogue, in_plain_words
+from catalog_ai.services.jobs import Progress
 from db.commands.projections import add_projection, delete_old_projections
 from db.engine import read, write
 from db.queries import embeddings, models
 
 SEED = 0
-
-Progress = Callable[[float, str], None]
 
 
 def project_map(catalogue: Catalogue, progress: Progress | None = None) -> int:

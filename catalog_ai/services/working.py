@@ -17,6 +17,7 @@ from typing import Any
 from catalog_ai.errors import CatalogError
 from catalog_ai.services import jobs
 from catalog_ai.services.catalogue import Catalogue
+from catalog_ai.services.jobs import Progress
 from db.commands import jobs as commands
 from db.engine import read, write
 from db.errors import LockedError, StorageError
@@ -27,7 +28,6 @@ PROGRESS_SECONDS = 0.5
 _JOBS = ("jobs",)
 
 Parameters = dict[str, Any]
-Progress = Callable[[float, str], None]
 
 
 # Not derived from Exception: no job may mistake these for a failure of its own and carry on.

@@ -67,6 +67,17 @@ def standing(session: Session, product_ids: Sequence[int]) -> dict[int, Decision
     return {found.product_id: _row(found, undone) for found, undone in rows if undone is None}
 
 
+def labels_decided(session: Session) -> list[str]:
+    """Return every label that somebody gave a product, by name."""
+    given = (
+        select(Decision.label_after)
+        .where(Decision.action == "relabel", Decision.label_after.is_not(None))
+        .distinct()
+        .order_by(Decision.label_after)
+    )
+    return [label for label in session.scalars(given) if label is not None]
+
+
 def _with_undone() -> Select[Decision, int | None]:
     undo = aliased(Decision)
     return select(Decision, undo.id).outerjoin(undo, undo.undoes_id == Decision.id)

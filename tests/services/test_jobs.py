@@ -6,21 +6,31 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 
-from catalog_ai import worker
+from catalog_ai import cli, worker
 from catalog_ai.config import PROJECT_ROOT
 from catalog_ai.errors import DatabaseError, NoModelError, UsageError
 from catalog_ai.services import jobs, working
 from catalog_ai.services.catalogue import Catalogue, revision
-from catalog_ai.services.jobs import JobView, cancel, enqueue, get_job, list_jobs, worker_status
-from catalog_ai.services.working import Progress
+from catalog_ai.services.jobs import (
+    JobView,
+    Progress,
+    cancel,
+    enqueue,
+    get_job,
+    list_jobs,
+    worker_status,
+)
+from catalog_ai.services.training import TrainedVersion
 from db.commands import jobs as commands
 from db.engine import read, write
 from db.schema import Job, Worker
+from tests.helpers import seed_catalogue
 
 Handler = Callable[[Catalogue, dict[str, Any], Progress], dict[str, Any]]
 
@@ -349,7 +359,7 @@ def test_the_command_does_what_is_queued_and_tells(
     do(lambda catalogue, parameters, progress: progress(0.5, "half") or {})
     enqueue(catalogue, "assess")
     assert worker.main([]) == 0
-    assert capsys.readouterr().out.startswith("job 1: Look for wrong labels: done in 0.")
+    assert capsys.readouterr().out.startswith("job 1, Look for wrong labels: done in 0.")
 
 
 def test_the_command_fails_where_a_job_does(
@@ -365,7 +375,7 @@ def test_the_command_says_why_a_database_cannot_be_used(
     catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CATALOG_HOME", str(catalogue.settings.home))
-    assert worker.main(["--database", "nonsense"]) == DatabaseError.exit_code
+    assert cli.run(worker.main, ["--database", "nonsense"]) == DatabaseError.exit_code
     assert "'nonsense' is no database address" in capsys.readouterr().err
 
 
@@ -413,3 +423,44 @@ def test_a_killed_worker_leaves_its_job_lost(
     assert get_job(catalogue, number).state == "lost"
     with read(catalogue.engine) as session:
         assert session.get_one(Job, number).state == "running"  # nobody had to write it down
+
+
+def test_scores_and_map_are_computed_as_jobs(catalogue: Catalogue) -> None:
+    seed_catalogue(catalogue, n=9)
+    for kind in ("assess", "project"):
+        enqueue(catalogue, kind)
+    assert run(catalogue) == 0
+    project, assess = list_jobs(catalogue)
+    assert assess.result == {"products": 9, "flagged": 0}
+    assert project.result == {"projection_id": 2}
+
+
+def test_training_and_embedding_get_the_parameters_of_their_job(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[dict[str, Any]] = []
+
+    def train_version(catalogue: Catalogue, **options: Any) -> TrainedVersion:
+        called.append(options)
+        return TrainedVersion("new", True, {"metrics": {"accuracy": 0.9}})
+
+    def embed_missing(catalogue: Catalogue, version: str, progress: Progress) -> int:
+        called.append({"version": version, "progress": progress})
+        return 12
+
+    monkeypatch.setattr("catalog_ai.services.training.train_version", train_version)
+    monkeypatch.setattr("catalog_ai.services.ingest.embed_missing", embed_missing)
+    enqueue(catalogue, "train", {"recipe": "small", "epochs": 3, "data": "/photos"})
+    enqueue(catalogue, "train", {"epochs": 4})
+    enqueue(catalogue, "embed", {"version": "new"})
+    assert run(catalogue) == 0
+    for options in called:
+        assert callable(options.pop("progress"))
+    assert called == [
+        {"recipe": "small", "epochs": 3, "data": Path("/photos")},
+        {"epochs": 4, "data": None},
+        {"version": "new"},
+    ]
+    embed, train, _ = list_jobs(catalogue)
+    assert embed.result == {"embedded": 12}
+    assert train.result == {"version": "new", "is_active": True, "metrics": {"accuracy": 0.9}}

@@ -40,7 +40,7 @@ def draw_longsleeve(canvas: Canvas, cloth: Fabric, rng: Rng, drape: float) -> No
     """Draw a jumper, a turtleneck, a shirt, a henley or a shirt with three-quarter sleeves."""
     kind = rng.choice(["jumper", "turtle", "shirt", "henley", "basic"])
     width = rng.uniform(57, 72)
-    spread = rng.uniform(0.22, 0.55) * drape
+    spread = rng.uniform(0.22, 0.5) * drape
     top = Top(
         neckline={"turtle": "turtle", "shirt": "shirt"}.get(
             kind, rng.choice(["crew", "v", "boat"])

@@ -1,0 +1,30 @@
+"""`python -m catalog_ai.export queue|decisions|products --out FILE`: the same lists as the pages.
+
+Exit codes: 0 written, 2 a flag is wrong, 65 there is nothing to export yet, 74 the database cannot
+be used.
+"""
+
+import sys
+from pathlib import Path
+
+from catalog_ai import cli
+from catalog_ai.services.catalogue import open_catalogue
+from catalog_ai.services.exporting import FORMATS, KINDS, export
+from catalog_ai.services.photos import write_whole
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Export as the flags say."""
+    parser = cli.parser("export", __doc__)
+    parser.add_argument("kind", choices=KINDS, help="what to export")
+    parser.add_argument("--format", choices=FORMATS, default="csv", help="default: %(default)s")
+    parser.add_argument("--out", metavar="FILE", required=True, help="where to write it")
+    options = parser.parse_args(arguments)
+    file = export(open_catalogue(cli.settings_of(options)), options.kind, options.format)
+    write_whole(Path(options.out), file.data)
+    print(f"{file.rows:,} rows written to {options.out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(cli.run(main))

@@ -1,0 +1,250 @@
+"""Decide about a product, and take a decision back. Each is one short transaction."""
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from catalog_ai.data.sources import normal_label
+from catalog_ai.errors import ConflictError, UsageError
+from catalog_ai.services.catalogue import Catalogue, in_plain_words
+from catalog_ai.services.labelling import same_label
+from catalog_ai.services.photos import ensure_thumbnail
+from catalog_ai.services.review import categories
+from db.commands import decisions as commands
+from db.commands.decisions import NewDecision
+from db.engine import read, write
+from db.queries import decisions as queries
+from db.queries import models, products
+from db.queries import review as review_queries
+
+ACTIONS = ("keep", "accept", "relabel", "not_product", "second_look")
+MAX_NAME = 120
+_STATES = {"keep": "kept", "not_product": "not_product", "second_look": "second_look"}
+
+
+@dataclass(frozen=True)
+class Decided:
+    """A stored decision, and a sentence that says what it did."""
+
+    decision_id: int
+    product_id: int
+    sku: str
+    sentence: str
+
+
+@dataclass(frozen=True)
+class DecisionView:
+    """One decision as pages show it."""
+
+    id: int
+    product_id: int
+    sku: str
+    action: str
+    label_before: str | None
+    label_after: str | None
+    reviewer: str
+    decided_at: datetime
+    note: str
+    undone: bool
+    undoes_id: int | None
+    thumbnail: Path
+
+
+def decide(
+    catalogue: Catalogue,
+    product_id: int,
+    action: str,
+    *,
+    label: str | None = None,
+    reviewer: str,
+    request_key: str,
+    seen_version: int,
+    seen_sha256: str,
+    note: str = "",
+) -> Decided:
+    """Store what `reviewer` decided about a product as they saw it.
+
+    `action` is one of `ACTIONS`; `label` goes with "relabel". `request_key` is made when the card
+    is drawn: sent twice, it is one decision. Raises `UsageError` for a missing name or an unknown
+    label, `ConflictError` where the product changed since it was shown.
+    """
+    reviewer = _name(reviewer)
+    if action not in ACTIONS:
+        raise UsageError(f"there is no decision {action!r}: choose from {', '.join(ACTIONS)}")
+    chosen = _chosen(catalogue, label) if action == "relabel" else None
+    with in_plain_words(), write(catalogue.engine, touches=("labels",)) as session:
+        stored = queries.by_request_key(session, request_key)
+        if stored is not None:
+            return _decided(session, stored)
+        model = models.active(session)
+        row = review_queries.one(session, model.id if model else 0, product_id)
+        if row is None:
+            raise UsageError("this product is no longer in the catalogue: reload the page")
+        product, score = row.product, row.score
+        if (product.version, product.image_sha256) != (seen_version, seen_sha256):
+            raise ConflictError(_overtaken(session, product))
+        decision = NewDecision(
+            product_id=product_id,
+            action=action,
+            label_given=product.label_given,
+            label_before=product.label_current,
+            label_after=product.label_current,
+            state_before=product.review_state,
+            state_after=_STATES.get(action, "changed"),
+            suggestion=score.suggestion if score else None,
+            score=score.score if score else None,
+            image_sha256=product.image_sha256,
+            model_version_id=model.id if model else None,
+            reviewer=reviewer,
+            note=note.strip(),
+            request_key=request_key,
+        )
+        if action == "accept":
+            if score is None:
+                raise UsageError("there is no suggestion to accept yet: choose a label")
+            chosen = score.suggestion
+        if chosen is not None:
+            decision = _with_label(decision, chosen)
+        return _store(session, decision, product)
+
+
+def undo(catalogue: Catalogue, decision_id: int, *, reviewer: str, request_key: str) -> Decided:
+    """Take a decision back: the product is again what it was before. Anybody may.
+
+    Raises `UsageError` where there is nothing to take back, `ConflictError` where the product has
+    changed since.
+    """
+    reviewer = _name(reviewer)
+    with in_plain_words(), write(catalogue.engine, touches=("labels",)) as session:
+        stored = queries.by_request_key(session, request_key)
+        if stored is not None:
+            return _decided(session, stored)
+        before = queries.by_id(session, decision_id)
+        if before is None or before.action == "undo":
+            raise UsageError("this is no decision that can be taken back: choose one in the list")
+        if before.undone:
+            raise ConflictError("this decision was taken back already")
+        product = products.by_id(session, before.product_id)
+        assert product is not None  # a foreign key holds it
+        now = (product.label_current, product.review_state, product.image_sha256)
+        if now != (before.label_after, before.state_after, before.image_sha256):
+            raise ConflictError(_overtaken(session, product))
+        decision = NewDecision(
+            product_id=product.id,
+            action="undo",
+            label_given=product.label_given,
+            label_before=before.label_after,
+            label_after=before.label_before,
+            state_before=before.state_after,
+            state_after=before.state_before,
+            suggestion=before.suggestion,
+            score=before.score,
+            image_sha256=product.image_sha256,
+            model_version_id=None,
+            reviewer=reviewer,
+            note="",
+            request_key=request_key,
+            undoes_id=before.id,
+        )
+        return _store(session, decision, product)
+
+
+def decisions(
+    catalogue: Catalogue, *, product_id: int | None = None, limit: int | None = 50
+) -> tuple[DecisionView, ...]:
+    """Return decisions, the newest first; `limit` None for all."""
+    with in_plain_words(), read(catalogue.engine) as session:
+        rows = queries.latest(session, product_id=product_id, limit=limit)
+        known = products.by_ids(session, [row.product_id for row in rows])
+    return tuple(_view(catalogue, row, known[row.product_id]) for row in rows)
+
+
+def _store(session: Session, decision: NewDecision, product: products.ProductRow) -> Decided:
+    stored = commands.decide(session, decision, product.version, datetime.now(UTC))
+    if stored is None:
+        raise ConflictError(_overtaken(session, product))
+    words = _sentence(product.sku, decision.action, decision.label_before, decision.label_after)
+    return Decided(stored, product.id, product.sku, words)
+
+
+def _with_label(decision: NewDecision, label: str) -> NewDecision:
+    """Setting the label that is there already is keeping it."""
+    if same_label(decision.label_before, label):
+        return replace(decision, action="keep", state_after="kept")
+    return replace(decision, label_after=label)
+
+
+def _decided(session: Session, row: queries.DecisionRow) -> Decided:
+    product = products.by_id(session, row.product_id)
+    assert product is not None  # a foreign key holds it
+    words = _sentence(product.sku, row.action, row.label_before, row.label_after)
+    return Decided(row.id, row.product_id, product.sku, words)
+
+
+def _name(reviewer: str) -> str:
+    name = " ".join(reviewer.split())
+    if not name:
+        raise UsageError("type your name first: each decision is stored with who made it")
+    return name[:MAX_NAME]
+
+
+def _chosen(catalogue: Catalogue, label: str | None) -> str:
+    known = {normal_label(name): name for name in categories(catalogue)}
+    if normal_label(label or "") not in known:
+        raise UsageError(f"{label!r} is no category: choose from {', '.join(known.values())}")
+    return known[normal_label(label or "")]
+
+
+def _overtaken(session: Session, product: products.ProductRow) -> str:
+    last = queries.standing(session, [product.id]).get(product.id)
+    if last is None or last.state_after != product.review_state:
+        return f"{product.sku} has changed since you saw it: look again and decide once more."
+    done = {
+        "keep": f"kept {last.label_after}",
+        "not_product": "marked it as not a product photo",
+        "second_look": "asked for a second look",
+    }.get(last.action, f"changed it to {last.label_after}")
+    return (
+        f"{last.reviewer} {done} {_ago(last.decided_at)}: {product.sku} is as they left it, "
+        "nothing of yours was stored."
+    )
+
+
+def _ago(moment: datetime) -> str:
+    minutes = int((datetime.now(UTC) - moment) / timedelta(minutes=1))
+    if minutes < 1:
+        return "just now"
+    return f"{minutes} minutes ago" if minutes < 120 else f"on {moment:%-d %b %Y}"
+
+
+def _sentence(sku: str, action: str, before: str | None, after: str | None) -> str:
+    if action == "keep":
+        return f"{sku} stays {after or 'without a label'}."
+    if action == "not_product":
+        return f"{sku} is not a product photo."
+    if action == "second_look":
+        return f"{sku} waits for a second look."
+    if action == "undo":
+        return f"Undone: {sku} is {after or 'without a label'} again."
+    return f"{sku} is now {after} (was {before or 'without a label'})."
+
+
+def _view(
+    catalogue: Catalogue, row: queries.DecisionRow, product: products.ProductRow
+) -> DecisionView:
+    return DecisionView(
+        id=row.id,
+        product_id=row.product_id,
+        sku=product.sku,
+        action=row.action,
+        label_before=row.label_before,
+        label_after=row.label_after,
+        reviewer=row.reviewer,
+        decided_at=row.decided_at,
+        note=row.note,
+        undone=row.undone,
+        undoes_id=row.undoes_id,
+        thumbnail=ensure_thumbnail(catalogue.settings, product.stored_image, product.thumbnail),
+    )

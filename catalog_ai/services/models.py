@@ -1,0 +1,89 @@
+"""Model versions: what there is, which is active, and asking for a new one."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from catalog_ai.errors import UnknownVersionError
+from catalog_ai.services import jobs
+from catalog_ai.services.catalogue import Catalogue, in_plain_words
+from catalog_ai.services.training import look_again
+from db.commands import models as commands
+from db.engine import read, write
+from db.queries import models as queries
+
+RECIPES = {"small": "The better recipe, minutes", "article": "The article's recipe, as printed"}
+
+
+@dataclass(frozen=True)
+class ModelView:
+    """One version with its birth certificate, `meta`; `predictions` is how many it has made."""
+
+    version: str
+    recipe: str
+    classes: tuple[str, ...]
+    created_at: datetime
+    is_active: bool
+    metrics: dict[str, Any]
+    history: dict[str, list[dict[str, Any]]]
+    confusion: list[list[int]]
+    per_class: dict[str, float | None]
+    meta: dict[str, Any]
+    predictions: int
+
+
+def list_models(catalogue: Catalogue) -> tuple[ModelView, ...]:
+    """Return all versions, the newest first."""
+    with in_plain_words(), read(catalogue.engine) as session:
+        rows = queries.all_versions(session)
+        counts = queries.prediction_counts(session)
+    return tuple(_view(row, counts.get(row.id, 0)) for row in rows)
+
+
+def active_model(catalogue: Catalogue) -> ModelView | None:
+    """Return the active version, None where there is none yet."""
+    return next((model for model in list_models(catalogue) if model.is_active), None)
+
+
+def activate(catalogue: Catalogue, version: str, *, requested_by: str) -> None:
+    """Use `version` from now on; the worker looks at all photos again. The others stay loadable.
+
+    Raises `UnknownVersionError`.
+    """
+    with in_plain_words(), write(catalogue.engine, touches=("models",)) as session:
+        if not commands.activate(session, version):
+            known = ", ".join(row.version for row in queries.all_versions(session)) or "none yet"
+            raise UnknownVersionError(f"there is no model {version!r}: the versions are {known}")
+    look_again(catalogue, version, requested_by=requested_by)
+
+
+def start_training(
+    catalogue: Catalogue,
+    *,
+    recipe: str,
+    epochs: int | None = None,
+    siamese_epochs: int | None = None,
+    activate: bool = False,
+    requested_by: str = "",
+) -> int:
+    """Ask the worker to train on the catalogue's own photos and labels; return the job's id."""
+    parameters = {
+        "recipe": recipe,
+        "epochs": epochs,
+        "siamese_epochs": siamese_epochs,
+        "activate": activate,
+    }
+    return jobs.enqueue(catalogue, "train", parameters, requested_by=requested_by)
+
+
+def _view(row: queries.ModelRow, predictions: int) -> ModelView:
+    meta = row.meta
+    return ModelView(
+        *(row.version, row.recipe, row.classes, row.created_at, row.is_active),
+        metrics=meta.get("metrics", {}),
+        history=meta.get("history", {}),
+        confusion=meta.get("confusion", []),
+        per_class=meta.get("per_class", {}),
+        meta=meta,
+        predictions=predictions,
+    )

@@ -1,0 +1,35 @@
+"""Write what was handed out."""
+
+from datetime import datetime
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from db.schema import Decision, Export
+
+
+def add_export(
+    session: Session,
+    *,
+    kind: str,
+    file_format: str,
+    file_name: str,
+    rows: int,
+    sha256: str,
+    created_by: str,
+    now: datetime,
+) -> int:
+    """Note an export and the last decision that it can hold; return its id."""
+    export = Export(
+        kind=kind,
+        format=file_format,
+        file_name=file_name,
+        rows=rows,
+        sha256=sha256,
+        last_decision_id=session.scalar(select(func.max(Decision.id))),
+        created_by=created_by,
+        created_at=now,
+    )
+    session.add(export)
+    session.flush()
+    return export.id

@@ -1,0 +1,191 @@
+"""Read the review queues: products beside what the last assessment says of their labels.
+
+A score counts only while it is about the product's present photo and label: after a decision or a
+delivery it is stale, and the product leaves the queue until the worker has judged it again.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from db.queries.products import ProductRow, row
+from db.schema import Assessment, Decision, LabelScore, Prediction, Product
+
+QUEUES = ("wrong", "second_look", "unknown", "decided")
+DECIDED = ("kept", "changed", "not_product")
+
+
+@dataclass(frozen=True)
+class ScoreRow:
+    """What the assessment says of one label; `probabilities` is a "<f4" blob along `classes`."""
+
+    label: str | None
+    known_label: bool
+    classes: tuple[str, ...]
+    probabilities: bytes
+    suggestion: str
+    confidence: float
+    score: float | None
+    looks_wrong: bool
+    neighbours: tuple[int, ...]
+    agreement: float | None
+
+
+@dataclass(frozen=True)
+class ReviewRow:
+    """One product as a reviewer meets it; `score` is None before the first assessment."""
+
+    product: ProductRow
+    score: ScoreRow | None
+    trained_on: bool
+
+
+def page(
+    session: Session,
+    model_version_id: int,
+    queue: str,
+    category: str | None,
+    *,
+    offset: int,
+    limit: int | None,
+) -> list[ReviewRow]:
+    """Return a part of one queue, in the order in which it is worked off."""
+    query = _rows(model_version_id).where(*_members(queue, category))
+    query = query.order_by(*_order(queue)).offset(offset).limit(limit)
+    return [_review_row(*found) for found in session.execute(query).tuples()]
+
+
+def count(session: Session, model_version_id: int, queue: str, category: str | None) -> int:
+    """Return how many products wait in one queue."""
+    query = _counted(model_version_id, func.count()).where(*_members(queue, category))
+    return session.scalar(query) or 0
+
+
+def count_by_category(session: Session, model_version_id: int, queue: str) -> dict[str, int]:
+    """Return label → how many products of it wait in one queue, the most first."""
+    counts = func.count()
+    query = (
+        _counted(model_version_id, Product.label_current, counts)
+        .where(*_members(queue, None), Product.label_current.is_not(None))
+        .group_by(Product.label_current)
+        .order_by(counts.desc(), Product.label_current)
+    )
+    return dict(session.execute(query).tuples().all())
+
+
+def one(session: Session, model_version_id: int, product_id: int) -> ReviewRow | None:
+    """Return one product, whichever queue it is in."""
+    query = _rows(model_version_id).where(Product.id == product_id)
+    found = session.execute(query).tuples().first()
+    return None if found is None else _review_row(*found)
+
+
+def many(
+    session: Session, model_version_id: int, product_ids: list[int] | None = None
+) -> list[ReviewRow]:
+    """Return products with what is known of their labels, by id; None for all."""
+    query = _rows(model_version_id).order_by(Product.id)
+    if product_ids is not None:
+        query = query.where(Product.id.in_(product_ids))
+    return [_review_row(*found) for found in session.execute(query).tuples()]
+
+
+def products_by_label(session: Session) -> dict[str, int]:
+    """Return label → how many products carry it, the most first."""
+    counts = func.count()
+    query = (
+        select(Product.label_current, counts)
+        .where(Product.label_current.is_not(None))
+        .group_by(Product.label_current)
+        .order_by(counts.desc(), Product.label_current)
+    )
+    return {label: number for label, number in session.execute(query).tuples() if label}
+
+
+def decided_count(session: Session, since: datetime | None = None) -> int:
+    """Return how many products carry a decision that stands, made at or after `since`."""
+    if since is None:
+        query = select(func.count()).select_from(Product).where(Product.review_state.in_(DECIDED))
+        return session.scalar(query) or 0
+    undone = select(Decision.undoes_id).where(Decision.undoes_id.is_not(None))
+    made = (
+        select(func.count(func.distinct(Decision.product_id)))
+        .join(Product, Product.id == Decision.product_id)
+        .where(
+            Decision.decided_at >= since,
+            Decision.action != "undo",
+            Decision.id.not_in(undone),
+            Product.review_state.in_(DECIDED),
+        )
+    )
+    return session.scalar(made) or 0
+
+
+def _members(queue: str, category: str | None) -> list[ColumnElement[bool]]:
+    by_queue: dict[str, list[ColumnElement[bool]]] = {
+        "wrong": [Product.review_state == "open", LabelScore.looks_wrong],
+        "second_look": [Product.review_state == "second_look"],
+        "unknown": [
+            Product.review_state == "open",
+            or_(Product.label_current.is_(None), LabelScore.known_label.is_(False)),
+        ],
+        "decided": [Product.review_state.in_(DECIDED)],
+    }
+    conditions = by_queue[queue]
+    return conditions if category is None else [*conditions, Product.label_current == category]
+
+
+def _order(queue: str) -> list[Any]:
+    if queue == "wrong":
+        return [LabelScore.score.desc(), Product.id]
+    if queue == "unknown":
+        return [LabelScore.confidence.desc().nulls_last(), Product.id]
+    return [Product.updated_at.desc(), Product.id.desc()]
+
+
+def _fresh(model_version_id: int) -> ColumnElement[bool]:
+    return and_(
+        LabelScore.product_id == Product.id,
+        LabelScore.model_version_id == model_version_id,
+        LabelScore.image_sha256 == Product.image_sha256,
+        or_(
+            LabelScore.label == Product.label_current,
+            and_(LabelScore.label.is_(None), Product.label_current.is_(None)),
+        ),
+    )
+
+
+def _rows(model_version_id: int) -> Select[Product, LabelScore, list[str], bool]:
+    seen = and_(
+        Prediction.product_id == Product.id, Prediction.model_version_id == model_version_id
+    )
+    return (
+        select(Product, LabelScore, Assessment.classes, Prediction.trained_on)
+        .outerjoin(LabelScore, _fresh(model_version_id))
+        .outerjoin(Assessment, Assessment.id == LabelScore.assessment_id)
+        .outerjoin(Prediction, seen)
+    )
+
+
+def _counted(model_version_id: int, *columns: Any) -> Select[Any]:
+    return select(*columns).select_from(Product).outerjoin(LabelScore, _fresh(model_version_id))
+
+
+def _review_row(
+    product: Product,
+    score: LabelScore | None,
+    classes: list[str] | None,
+    trained_on: bool | None,
+) -> ReviewRow:
+    judged = None
+    if score is not None:
+        judged = ScoreRow(
+            *(score.label, score.known_label, tuple(classes or ()), score.probabilities),
+            *(score.suggestion, score.confidence, score.score, score.looks_wrong),
+            neighbours=tuple(score.neighbours),
+            agreement=score.agreement,
+        )
+    return ReviewRow(row(product), judged, bool(trained_on))
