@@ -61,9 +61,9 @@ def claim_next(
     give_up_lost(session, now, silent_since)
     if session.scalar(select(Job.id).where(Job.state == "running").limit(1)) is not None:
         return None
-    # The lock matters on a server only; in SQLite the whole transaction has the database.
+    # On a server a second claimer waits here, then finds the job taken; SQLite has one writer.
     oldest = select(Job).where(Job.state == "queued").order_by(Job.id).limit(1)
-    job = session.scalar(oldest.with_for_update(skip_locked=True))
+    job = session.scalar(oldest.with_for_update())
     if job is None:
         return None
     job.state, job.worker_id, job.started_at = "running", worker_id, now

@@ -126,7 +126,7 @@ def decided_count(session: Session, since: datetime | None = None) -> int:
 
 def _members(queue: str, category: str | None) -> list[ColumnElement[bool]]:
     by_queue: dict[str, list[ColumnElement[bool]]] = {
-        "wrong": [Product.review_state == "open", LabelScore.looks_wrong],
+        "wrong": [Product.review_state == "open", LabelScore.looks_wrong.is_(True)],
         "second_look": [Product.review_state == "second_look"],
         "unknown": [
             Product.review_state == "open",
