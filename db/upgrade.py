@@ -5,14 +5,15 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine
+from alembic.script import Script, ScriptDirectory
+from sqlalchemy import Connection, Engine, TypeDecorator
 
-from db.engine import in_words
+from db.engine import create, in_words
 from db.errors import SchemaTooNewError, StorageError
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
@@ -25,7 +26,7 @@ def upgrade(engine: Engine, backups: Path, locks: Path) -> str:
     `SchemaTooNewError` for a database of a later version, `StorageError` for one that cannot be
     used at all.
     """
-    config = _config()
+    config = _config(_MIGRATIONS)
     script = ScriptDirectory.from_config(config)
     head = script.get_current_head() or ""
     with in_words():
@@ -107,15 +108,41 @@ def run_migrations(connection: Connection) -> None:
         connection=connection,
         target_metadata=Base.metadata,
         render_as_batch=True,
+        render_item=_render_item,
         transactional_ddl=True,
     )
     with context.begin_transaction():
         context.run_migrations()
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+def draft(message: str, *, url: str, folder: Path = _MIGRATIONS) -> Path:
+    """Write the next migration to `folder`: from the last one to the schema as it stands now.
+
+    `url` is an empty scratch database. What Alembic cannot see (checks, triggers, data) is for the
+    author to add.
+    """
+    config = _config(folder)
+    number = len(list(ScriptDirectory.from_config(config).walk_revisions())) + 1
+    engine = create(url)
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
+        made = command.revision(config, message, autogenerate=True, rev_id=f"{number:04d}")
+    engine.dispose()
+    assert isinstance(made, Script)
+    return Path(made.path)
+
+
+def _render_item(kind: str, item: object, _context: object) -> str | Literal[False]:
+    """Write our own column types as plain ones: a migration must not change when they do."""
+    if kind == "type" and isinstance(item, TypeDecorator):
+        return f"sa.{item.impl_instance!r}"
+    return False
+
+
+def _config(folder: Path) -> Config:
+    config = Config()  # no alembic.ini: the program may be started from any folder
+    config.set_main_option("script_location", str(folder).replace("%", "%%"))
     return config
 
 

@@ -58,7 +58,6 @@ def assess(catalogue: Catalogue, progress: Progress | None = None) -> Assessment
     gets the model's own suggestion and no score. Raises `NoModelError` where there is no model.
     """
     tell = progress or (lambda fraction, message: None)
-    tell(0.0, "Reading the catalogue")
     evidence = _read(catalogue)
     tell(0.1, f"Comparing {len(evidence.labels):,} labels with their photos")
     rows = list(_rows(evidence))

@@ -20,7 +20,6 @@ def project_map(catalogue: Catalogue, progress: Progress | None = None) -> int:
     this: UMAP's threads abort a process that runs two at once.
     """
     tell = progress or (lambda fraction, message: None)
-    tell(0.0, "Reading the catalogue")
     with in_plain_words(), read(catalogue.engine) as session:
         model = models.active(session)
         if model is None:

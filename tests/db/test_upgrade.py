@@ -1,19 +1,21 @@
 import multiprocessing
+import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import CheckConstraint, Engine, inspect, text
+from sqlalchemy import CheckConstraint, Column, Engine, MetaData, inspect, text
 from sqlalchemy.exc import IntegrityError
 
 from db import upgrade as module
 from db.engine import create, read, write
 from db.errors import SchemaTooNewError, StorageError
-from db.schema import Base
+from db.schema import NAMING, Base, UtcDateTime
 from db.upgrade import upgrade
 
 SECOND = """
@@ -193,6 +195,31 @@ def test_an_upgrade_waits_for_the_one_at_work(
     for thread in threads:
         thread.join()
     assert most == [1]
+
+
+def test_a_draft_holds_what_the_schema_has_gained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    metadata = MetaData(naming_convention=NAMING)
+    for table in Base.metadata.sorted_tables:
+        table.to_metadata(metadata)
+    metadata.tables["runs"].append_column(Column("noticed_at", UtcDateTime()))
+    monkeypatch.setattr(Base, "metadata", metadata)
+    folder = tmp_path / "migrations"
+    shutil.copytree(module._MIGRATIONS, folder)
+    drafted = module.draft("Notice it", url=f"sqlite:///{tmp_path}/scratch.db", folder=folder)
+    text = drafted.read_text()
+    assert drafted.name == "0002_notice_it.py"
+    assert "sa.Column('noticed_at', sa.DateTime(timezone=True), nullable=True)" in text
+    assert text.count("add_column") == 1 and "create_" not in text
+
+
+def test_the_way_down_leaves_nothing(engine: Engine) -> None:
+    config = module._config(module._MIGRATIONS)
+    with engine.connect().execution_options(writes=True) as connection, connection.begin():
+        config.attributes["connection"] = connection
+        command.downgrade(config, "base")
+    assert inspect(engine).get_table_names() == ["alembic_version"]
 
 
 def test_every_migration_has_one_successor_at_most() -> None:
