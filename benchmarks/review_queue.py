@@ -24,9 +24,10 @@ from numpy.typing import NDArray
 from catalog_ai.curation.label_issues import assess_labels, normalized_margin
 from catalog_ai.data.sample import LOOK_ALIKES, read_truth, write_sample
 from catalog_ai.data.sources import Source, read_source, usable_classes
+from catalog_ai.errors import CatalogError
 from catalog_ai.images import decode, read_photo
 
-FIRST = 0.05  # of all products: what a reviewer looks at first
+FIRST = 0.05  # of all products: what a reviewer looks at first; more where more are wrong
 COLUMNS = ((0.10, "any"), (0.10, "look-alike"), (0.05, "any"), (0.05, "look-alike"))
 
 
@@ -76,9 +77,12 @@ def orderings(
     from catalog_ai.inference.embeddings import CatalogModel
     from catalog_ai.training.recipes import train_recipe
 
-    trained = train_recipe(recipe, planted.source, out=folder / "models", epochs=epochs, seed=seed)
-    model = CatalogModel.load(trained.folder)
     items = planted.source.items
+    classes = sorted({str(item.label) for item in items})
+    trained = train_recipe(
+        recipe, planted.source, out=folder / "models", classes=classes, epochs=epochs, seed=seed
+    )
+    model = CatalogModel.load(trained.folder)
     pixels = [decode(read_photo(item.path)) for item in items]
     outputs = model.predict(pixels)
     labels = np.array([model.classes.index(str(item.label)) for item in items])
@@ -93,10 +97,12 @@ def orderings(
     }
 
 
-def found_first(suspicion: NDArray[np.float32], wrong: NDArray[np.bool_]) -> float:
-    """Return the share of wrong labels within the first `FIRST` of the order."""
+def found_first(
+    suspicion: NDArray[np.float32], wrong: NDArray[np.bool_], first: float = FIRST
+) -> float:
+    """Return the share of wrong labels within the `first` part (0..1) of the order."""
     order = np.argsort(-suspicion, kind="stable")
-    return float(wrong[order[: round(FIRST * len(order))]].sum() / wrong.sum())
+    return float(wrong[order[: round(first * len(order))]].sum() / wrong.sum())
 
 
 def average_precision(suspicion: NDArray[np.float32], wrong: NDArray[np.bool_]) -> float:
@@ -110,9 +116,11 @@ def report(title: str, planted: Planted, suspicions: dict[str, NDArray[np.float3
     """Print one table."""
     count, wrong = len(planted.wrong), int(planted.wrong.sum())
     print(f"\n{title}: {count:,} products, {wrong} wrong labels")
-    print(f"  {'ordered by':32}{'found in the first 5 %':>24}{'average precision':>20}")
+    first = max(FIRST, wrong / count)
+    heading = f"found in the first {first:.0%}"
+    print(f"  {'ordered by':32}{heading:>24}{'average precision':>20}")
     for name, suspicion in suspicions.items():
-        share = found_first(suspicion, planted.wrong)
+        share = found_first(suspicion, planted.wrong, first)
         found = f"{round(share * wrong)} = {share:.0%}"
         print(f"  {name:32}{found:>24}{average_precision(suspicion, planted.wrong):>20.3f}")
 
@@ -125,6 +133,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--epochs", type=int, help="of the classifier; default: the recipe's")
     options = parser.parse_args(arguments)
+    try:
+        run(options)
+    except CatalogError as error:
+        parser.exit(error.exit_code, f"{error}\n")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print one table per seed, for real photos one per seed and kind of error."""
     for seed in options.seeds:
         for column in COLUMNS if options.data else [None]:
             with tempfile.TemporaryDirectory() as scratch:

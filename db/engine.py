@@ -30,7 +30,8 @@ _SENTENCES = {
     "malformed": "the database is damaged: restore the latest copy from backups/",
     "unable to open": "the database cannot be opened: check that its folder exists and is yours",
     "disk I/O error": "the disk refused to read or write the database: check it and start again",
-    "no such table": "the database has no tables yet, or those of another program",
+    "no such table": "the database is not this program's: check CATALOG_DATABASE_URL",
+    "already exists": "the database holds another program's tables: check CATALOG_DATABASE_URL",
 }
 
 

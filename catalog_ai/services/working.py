@@ -112,19 +112,19 @@ class Runner:
         try:
             result = self._compute(job)
         except JobTaken:
-            state = "cancelled"
+            pass  # whoever took it has written why
         except WorkerStopped:
-            state = "queued"
             self._write(commands.put_back, job_id)
         except (CatalogError, StorageError) as error:
-            state = self._finish(job_id, "failed", str(error))
+            self._finish(job_id, "failed", str(error))
         except Exception as error:
             traceback.print_exc()
-            state = self._finish(job_id, "failed", f"unexpected error: {type(error).__name__}")
+            self._finish(job_id, "failed", f"unexpected error: {type(error).__name__}")
         else:
-            state = self._finish(job_id, "done", "", result)
-        self._watch(jobs.get_job(self._catalogue, job_id))
-        return state != "failed"
+            self._finish(job_id, "done", "", result)
+        ended = jobs.get_job(self._catalogue, job_id)
+        self._watch(ended)
+        return ended.state != "failed"
 
     def _compute(self, job: jobs.JobView) -> dict[str, Any]:
         self._in_job = True
@@ -152,9 +152,8 @@ class Runner:
 
         return tell
 
-    def _finish(self, job_id: int, state: str, message: str, *result: dict[str, Any]) -> str:
+    def _finish(self, job_id: int, state: str, message: str, *result: dict[str, Any]) -> None:
         self._write(commands.finish_job, job_id, state, message, _now(), *result)
-        return state
 
     def _write(self, change: Callable[..., bool], job_id: int, *values: Any) -> bool:
         with write(self._catalogue.engine, touches=_JOBS) as session:

@@ -226,6 +226,16 @@ def test_every_migration_has_one_successor_at_most() -> None:
     assert len(ScriptDirectory(str(module._MIGRATIONS)).get_heads()) == 1
 
 
+def test_the_tables_of_another_program_are_left_alone(tmp_path: Path) -> None:
+    engine = create(f"sqlite:///{tmp_path}/other.db")
+    with write(engine) as session:
+        session.execute(text("CREATE TABLE products (name TEXT)"))
+    with pytest.raises(StorageError, match="another program's tables"):
+        upgrade(engine, tmp_path / "backups", tmp_path / "locks")
+    assert inspect(engine).get_table_names() == ["products"]
+    engine.dispose()
+
+
 def test_a_folder_for_locks_that_cannot_be_made_says_why(tmp_path: Path) -> None:
     (tmp_path / "locks").write_text("")
     with pytest.raises(StorageError, match="cannot be written"):

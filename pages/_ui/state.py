@@ -1,0 +1,86 @@
+"""What a page remembers between two clicks: the item in focus, the last decision, its key."""
+
+from uuid import uuid4
+
+import streamlit as st
+
+from catalog_ai.errors import CatalogError
+from catalog_ai.services import deciding
+from catalog_ai.services.catalogue import Catalogue
+from catalog_ai.services.deciding import Decided
+from catalog_ai.services.review import QueueItem
+from pages._ui import frame
+
+ITEM = "item"  # query parameter
+_LAST = "review.last"
+_ERROR = "review.error"
+_KEYS = "review.keys"
+
+
+def focus() -> int | None:
+    """Return the id of the item in the URL."""
+    value = st.query_params.get(ITEM, "")
+    return int(value) if value.isdigit() else None
+
+
+def set_focus(product_id: int | None) -> None:
+    """Put an item into the URL, or take it out."""
+    if product_id is None:
+        st.query_params.pop(ITEM, None)
+    else:
+        st.query_params[ITEM] = str(product_id)
+
+
+def request_key(item: QueueItem) -> str:
+    """Return the key made when this card was drawn: ten clicks on it are one decision."""
+    keys: dict[str, str] = st.session_state.setdefault(_KEYS, {})
+    return keys.setdefault(f"{item.product_id}.{item.version}", uuid4().hex)
+
+
+def decide(
+    catalogue: Catalogue,
+    item: QueueItem,
+    following: int | None,
+    action: str,
+    label: str | None = None,
+) -> None:
+    """Store a decision and go on to the next item; what went wrong is shown on the next draw."""
+    try:
+        st.session_state[_LAST] = deciding.decide(
+            catalogue,
+            item.product_id,
+            action,
+            label=label,
+            reviewer=frame.reviewer(),
+            request_key=request_key(item),
+            seen_version=item.version,
+            seen_sha256=item.image_sha256,
+        )
+    except CatalogError as error:
+        st.session_state[_ERROR] = str(error)
+        return
+    set_focus(following)
+
+
+def undo(catalogue: Catalogue, decision_id: int, product_id: int) -> None:
+    """Take a decision back and show its product again."""
+    try:
+        undone = deciding.undo(
+            catalogue, decision_id, reviewer=frame.reviewer(), request_key=f"undo-{decision_id}"
+        )
+    except CatalogError as error:
+        st.session_state[_ERROR] = str(error)
+        return
+    st.session_state[_LAST] = undone
+    set_focus(product_id)
+
+
+def last_decision() -> Decided | None:
+    """Return what was decided last in this session."""
+    last: Decided | None = st.session_state.get(_LAST)
+    return last
+
+
+def take_error() -> str:
+    """Return what went wrong with the last click, once."""
+    return str(st.session_state.pop(_ERROR, ""))

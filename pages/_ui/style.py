@@ -1,0 +1,30 @@
+"""What the theme in .streamlit/config.toml cannot say."""
+
+CSS = """
+<style>
+.stMainBlockContainer { padding-top: 2.6rem; max-width: 1560px; }
+[data-testid="stImage"] img { background: #fff; border: 1px solid #e8e3d9; border-radius: .5rem; }
+[data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
+[data-testid="stTable"] td, .tile { font-variant-numeric: tabular-nums; }
+.tile { font-size: .82rem; line-height: 1.3; overflow-wrap: anywhere; color: #57534b; }
+.tile b { color: #2b2a27; font-weight: 600; }
+.tile .clip { display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical;
+  overflow: hidden; }
+.photo { display: block; width: 100%; object-fit: contain; background: #fff;
+  border: 1px solid #e8e3d9; border-radius: .5rem; }
+.card .photo { height: 178px; } .card.large .photo { height: 340px; }
+.hero .photo { height: min(560px, 62vh); }
+.bar { display: grid; grid-template-columns: 9rem 1fr 3rem; gap: .6rem; align-items: center;
+  font-size: .88rem; padding: .12rem 0; }
+.bar span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.bar i { display: block; height: .55rem; border-radius: .3rem; background: #9fbfb4; }
+.bar b { text-align: right; font-weight: 500; font-variant-numeric: tabular-nums; }
+.agree { color: #22694f; font-weight: 600; } .disagree { color: #a8402f; font-weight: 600; }
+.verdict { font-size: 1.35rem; font-weight: 600; overflow-wrap: anywhere; }
+.verdict .was { color: #8a8478; } .verdict .arrow { color: #8a8478; padding: 0 .35rem; }
+.muted { color: #7a7468; font-size: .85rem; overflow-wrap: anywhere; }
+.alikes { display: grid; grid-template-columns: repeat(8, 1fr); gap: .5rem; }
+.alikes .photo { height: 108px; }
+@media (max-width: 1400px) { .alikes { grid-template-columns: repeat(4, 1fr); } }
+</style>
+"""

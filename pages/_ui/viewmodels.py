@@ -1,0 +1,218 @@
+"""From what services return to what pages say. Plain functions, no streamlit."""
+
+import html
+import re
+from base64 import b64encode
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from catalog_ai.services.deciding import DecisionView
+from catalog_ai.services.map import MapView
+from catalog_ai.services.review import QUEUES, QueueItem, ReviewProgress
+from catalog_ai.services.runs import RunView
+
+ALL = "All categories"
+NO_LABEL = "no label"
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
+# Okabe and Ito's palette and its darker siblings: told apart by colour-blind readers as well.
+COLOURS = (
+    *("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#7a6a00", "#5b4b8a"),
+    *("#8c8c8c", "#94443f", "#2a6f6f", "#b8a000"),
+)
+WRONG_COLOURS = {"Looks wrong": "#d55e00", "Looks right": "#b9b4a8"}
+
+
+def plain(text: str) -> str:
+    """Return text that Markdown shows as it is: no link, no formula, no HTML."""
+    return _MARKDOWN.sub(r"\\\1", text)
+
+
+def escaped(text: str | None) -> str:
+    """Return text for HTML."""
+    return html.escape(text if text else NO_LABEL, quote=True)
+
+
+def zone(name: str | None) -> tzinfo:
+    """Return the reader's time zone, UTC where the browser does not say."""
+    try:
+        return ZoneInfo(name) if name else UTC
+    except (ZoneInfoNotFoundError, ValueError):
+        return UTC
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """Return how long ago something was: "26 hours ago"."""
+    seconds = (now - moment).total_seconds()
+    for size, unit in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        count = int(seconds // size)
+        if count >= (2 if unit == "day" else 1):
+            return f"{count} {unit}{'' if count == 1 else 's'} ago"
+    return "just now"
+
+
+def local(moment: datetime, reader: tzinfo) -> str:
+    """Return a moment on the reader's clock: "Mon 23 Nov 2026, 04:12"."""
+    return f"{moment.astimezone(reader):%a %-d %b %Y, %H:%M}"
+
+
+def midnight(now: datetime, reader: tzinfo) -> datetime:
+    """Return when the reader's day began."""
+    return now.astimezone(reader).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def share(value: Any) -> str:
+    """Return 0..1 as a percentage, a dash where there is none."""
+    return "–" if value is None else f"{value:.1%}"
+
+
+def number(value: Any, digits: int = 2) -> str:
+    """Return a number, a dash where there is none."""
+    return "–" if value is None else f"{value:,.{digits}f}"
+
+
+def count(value: int, one: str, many: str | None = None) -> str:
+    """Return "1 photo" or "2 photos"."""
+    return f"{value:,} {one if value == 1 else many or one + 's'}"
+
+
+def progress_line(progress: ReviewProgress) -> str:
+    """Return "5 of 501, 496 left"."""
+    total = progress.decided + progress.left
+    return f"{progress.decided:,} of {total:,}, {progress.left:,} left"
+
+
+def queue_of(label: str) -> str:
+    """Return the queue behind its words."""
+    return next((name for name, words in QUEUES.items() if words == label), "wrong")
+
+
+def category_of(choice: str) -> str | None:
+    """Return the category behind a choice, None for all."""
+    return None if choice == ALL else choice
+
+
+def run_line(run: RunView) -> str:
+    """Return what a run brought, in a line."""
+    parts = [count(run.added, "new product"), f"{run.updated:,} changed"]
+    parts.append(f"{run.unchanged:,} as they were")
+    if run.quarantined:
+        parts.append(count(run.quarantined, "unreadable photo"))
+    return " · ".join(parts)
+
+
+def runs_table(runs: tuple[RunView, ...], reader: tzinfo) -> list[dict[str, str]]:
+    """Return a row of words for each run."""
+    return [
+        {
+            "Started": local(run.started_at, reader),
+            "State": run.state,
+            "Delivered": f"{run.seen:,}",
+            "New": f"{run.added:,}",
+            "Changed": f"{run.updated:,}",
+            "As they were": f"{run.unchanged:,}",
+            "Unreadable": f"{run.quarantined:,}",
+            "No photo": f"{run.missing:,}",
+            "No row": f"{run.unlisted:,}",
+            "Seconds": f"{run.seconds:,.1f}",
+            "Photos a second": f"{run.images_per_second:,.0f}",
+        }
+        for run in runs
+    ]
+
+
+def verdict(item: QueueItem) -> str:
+    """Return the label and what it probably should be, as HTML."""
+    if not item.suggestion or item.suggestion == item.label:
+        return f"<div class='verdict'>{escaped(item.label)}</div>"
+    return (
+        f"<div class='verdict'><span class='was'>{escaped(item.label)}</span>"
+        f"<span class='arrow'>→</span>{escaped(item.suggestion)}</div>"
+    )
+
+
+def tile(item: QueueItem) -> str:
+    """Return the words under an item's photo, as HTML; the value one sorts by is among them."""
+    change = escaped(item.label)
+    if item.suggestion and item.suggestion != item.label:
+        change += f" → <b>{escaped(item.suggestion)}</b>"
+    score = "" if item.score is None else f" · {item.score:.2f}"
+    return f"<div class='tile'><div class='clip'>{change}{score}</div>{escaped(item.sku)}</div>"
+
+
+def alikes(item: QueueItem) -> str:
+    """Return the look-alikes as HTML: a photo, its label, and whether it agrees, in a word."""
+    cells = []
+    for near in item.neighbours:
+        agrees = near.label == item.label
+        word, css = ("✓ same", "agree") if agrees else ("✗ other", "disagree")
+        cells.append(
+            f"<div class='tile'>{photo(near.thumbnail)}"
+            f"<div class='clip'>{escaped(near.label)}</div>"
+            f"<span class='{css}'>{word}</span></div>"
+        )
+    return f"<div class='alikes'>{''.join(cells)}</div>"
+
+
+def photo(path: Path) -> str:
+    """Return one of our own thumbnails as HTML; an empty frame where its file is gone."""
+    try:
+        encoded = b64encode(path.read_bytes()).decode()
+    except OSError:
+        return "<div class='photo' role='img' aria-label='photo missing'></div>"
+    return f"<img class='photo' alt='' src='data:image/jpeg;base64,{encoded}'>"
+
+
+def decision_line(decision: DecisionView, now: datetime) -> str:
+    """Return who decided what and when."""
+    what = {
+        "keep": f"kept {decision.label_after or NO_LABEL}",
+        "not_product": "not a product photo",
+        "second_look": "second look",
+        "undo": f"undone: {decision.label_after or NO_LABEL} again",
+    }.get(
+        decision.action,
+        f"{decision.label_before or NO_LABEL} → {decision.label_after or NO_LABEL}",
+    )
+    undone = " (undone)" if decision.undone else ""
+    return f"{what}{undone} · {decision.reviewer}, {ago(decision.decided_at, now)}"
+
+
+def map_colours(view: MapView, by: str) -> list[tuple[str, str, list[int]]]:
+    """Return (name, colour, rows) of each group on the map, the largest first."""
+    if by == "Looks wrong":
+        names = ["Looks wrong" if wrong else "Looks right" for wrong in view.looks_wrong]
+    else:
+        names = view.suggestions if by == "Suggestion" else view.labels
+    groups: dict[str, list[int]] = {}
+    for row, name in enumerate(names):
+        groups.setdefault(name or NO_LABEL, []).append(row)
+    ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
+    return [
+        (name, WRONG_COLOURS.get(name, COLOURS[place % len(COLOURS)]), rows)
+        for place, (name, rows) in enumerate(ordered)
+    ]
+
+
+def selected_ids(event: Any) -> list[int]:
+    """Return the product ids of a Plotly selection: ours in `customdata`, never its indices."""
+    points = event.get("selection", {}).get("points", []) if event else []
+    found = (point.get("customdata") for point in points)
+    ids = (
+        data[0] if isinstance(data, list | tuple) else data for data in found if data is not None
+    )
+    return list(dict.fromkeys(int(value) for value in ids))
+
+
+def job_line(state: str, title: str, message: str) -> str:
+    """Return a job in a line."""
+    words = {"queued": "waiting", "running": "running", "done": "done"}.get(state, state)
+    return f"{title}: {words}" + (f" · {message}" if message else "")
+
+
+def took(started: datetime | None, finished: datetime | None) -> str:
+    """Return how long something took."""
+    if started is None or finished is None:
+        return ""
+    return f"{(finished - started) / timedelta(seconds=1):,.0f} s"

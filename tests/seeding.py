@@ -1,0 +1,348 @@
+"""A catalogue for tests, written straight through `db`: rich, quick, the same every time.
+
+`seed_catalogue` needs no model and no torch: its vectors are drawn around one centre per category,
+so that neighbours, suggestions and the map agree with each other as they would after a real run.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from db import engine as database
+from db.schema import (
+    Assessment,
+    Decision,
+    Embedding,
+    LabelScore,
+    ModelVersion,
+    Prediction,
+    Product,
+    Projection,
+    ProjectionPoint,
+    Run,
+    RunItem,
+)
+from db.vectors import to_blob
+from tests.fakes import CLASSES, DIMENSION, fake_model, model_meta, photo_bytes
+
+if TYPE_CHECKING:
+    from catalog_ai.services.catalogue import Catalogue
+
+UNKNOWN_LABELS = ("Polo", "Not sure")
+NEIGHBOURS = 15
+COLOURS = ("#8c3b4a", "#3b5b8c", "#4a7a54", "#8c7a3b", "#5a4a7a", "#3b8c86", "#b06a4a")
+
+
+@dataclass(frozen=True)
+class Seeded:
+    """What `seed_catalogue` wrote. Ids are in the order in which the review queue shows them."""
+
+    product_ids: tuple[int, ...]
+    wrong_ids: tuple[int, ...]  # look wrong, the most suspicious first
+    second_look_id: int
+    unknown_ids: tuple[int, ...]  # labelled "Polo" and "Not sure"
+    model_id: int
+    version: str
+    run_id: int
+    assessment_id: int
+    projection_id: int
+    decision_id: int  # the one that the feed has overtaken since
+
+
+def seed_catalogue(
+    catalogue: "Catalogue",
+    n: int = 24,
+    *,
+    flagged: int = 6,
+    long_names: bool = False,
+    version: str = "2026-11-20-small",
+    weights: bool = False,
+) -> Seeded:
+    """Fill an empty catalogue with `n` products, the first `flagged` of which look wrong.
+
+    Then follow one that the feed changed after a decision (second look) and two whose labels are
+    no category; the rest is right. With `weights` the model can be loaded too (slower: torch).
+    """
+    assert n >= flagged + 1 + len(UNKNOWN_LABELS), "too few products for one of every kind"
+    if weights:
+        fake_model(catalogue.settings.models, version)
+    now = datetime.now(UTC).replace(microsecond=0)
+    with database.write(
+        catalogue.engine,
+        touches=("products", "labels", "scores", "embeddings", "models", "runs", "projections"),
+    ) as session:
+        run, model = _run(now, n), _model(now, version)
+        session.add_all([run, model])
+        session.flush()
+        run.model_version_id = model.id
+        draw = _Drawn(n, flagged)
+        products = [_product(catalogue, draw, row, run, now, long_names) for row in range(n)]
+        session.add_all(products)
+        session.flush()
+        decision = _overtaken_decision(products[flagged], now)
+        session.add(decision)
+        session.add_all(_run_items(run, products))
+        _add_outputs(session, draw, products, model)
+        assessment = _add_scores(session, draw, products, model, now)
+        projection = _add_map(session, draw, products, model, now)
+        ids = tuple(product.id for product in products)
+        return Seeded(
+            product_ids=ids,
+            wrong_ids=ids[:flagged],
+            second_look_id=ids[flagged],
+            unknown_ids=ids[flagged + 1 : flagged + 3],
+            model_id=model.id,
+            version=version,
+            run_id=run.id,
+            assessment_id=assessment.id,
+            projection_id=projection.id,
+            decision_id=decision.id,
+        )
+
+
+class _Drawn:
+    """Categories, labels, vectors and probabilities of `n` products, all from one seed."""
+
+    def __init__(self, n: int, flagged: int) -> None:
+        rng = np.random.default_rng(7)
+        count = len(CLASSES)
+        self.flagged = flagged
+        self.true = np.arange(n) % count
+        self.labels: list[str] = [CLASSES[k] for k in self.true]
+        for row in range(flagged):
+            self.labels[row] = CLASSES[(self.true[row] + 1 + row % 3) % count]
+        self.labels[flagged + 1 : flagged + 3] = UNKNOWN_LABELS
+        centres = rng.normal(size=(count, DIMENSION))
+        vectors = centres[self.true] + 0.5 * rng.normal(size=(n, DIMENSION))
+        self.vectors: NDArray[np.float32] = (
+            vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+        ).astype(np.float32)
+        logits = 0.5 * rng.normal(size=(n, count)) + 4 * np.eye(count)[self.true]
+        shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+        self.probabilities: NDArray[np.float32] = shares.astype(np.float32)
+        distances = np.linalg.norm(self.vectors[:, None] - self.vectors[None], axis=2)
+        np.fill_diagonal(distances, np.inf)
+        self.neighbours = distances.argsort(axis=1)[:, : min(NEIGHBOURS, n - 1)]
+        self.places: NDArray[np.float32] = (
+            4 * centres[self.true, :2] + rng.normal(size=(n, 2))
+        ).astype(np.float32)
+
+    def known(self, row: int) -> bool:
+        return self.labels[row] in CLASSES
+
+    def looks_wrong(self, row: int) -> bool:
+        return row < self.flagged
+
+    def score(self, row: int) -> float | None:
+        if not self.known(row):
+            return None
+        return 0.99 - 0.02 * row if self.looks_wrong(row) else 0.2 / (1 + row)
+
+    def agreement(self, row: int) -> float | None:
+        if not self.known(row):
+            return None
+        same = [self.labels[other] == self.labels[row] for other in self.neighbours[row]]
+        return float(np.mean(same))
+
+
+def _run(now: datetime, n: int) -> Run:
+    return Run(
+        source="/deliveries/tonight",
+        state="done",
+        seen=n + 2,
+        added=n,
+        quarantined=2,
+        missing=1,
+        unlisted=1,
+        second_look=1,
+        seconds=1.6,
+        images_per_second=n / 1.6,
+        started_at=now - timedelta(hours=26, seconds=2),
+        finished_at=now - timedelta(hours=26),
+    )
+
+
+def _model(now: datetime, version: str) -> ModelVersion:
+    return ModelVersion(
+        version=version,
+        recipe="small",
+        classes=list(CLASSES),
+        dimension=DIMENSION,
+        meta=model_meta(version),
+        is_active=True,
+        created_at=now - timedelta(days=3),
+    )
+
+
+def _product(
+    catalogue: "Catalogue", draw: _Drawn, row: int, run: Run, now: datetime, long_names: bool
+) -> Product:
+    data = photo_bytes(COLOURS[draw.true[row]], size=(60 + row % 7, 80 + row // 7))
+    sha256 = hashlib.sha256(data).hexdigest()
+    settings, name = catalogue.settings, f"{sha256[:2]}/{sha256}.jpg"
+    for folder in (settings.images, settings.thumbnails):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(data)
+    tail = (
+        " with a hand-finished hem, three pockets and a detachable belt" * 2 if long_names else ""
+    )
+    second_look = row == draw.flagged
+    return Product(
+        sku=f"AB-{row + 1:03d}" + ("-LONG-ARTICLE-NUMBER-2026" if long_names else ""),
+        title=f"Linen {CLASSES[draw.true[row]]} no. {row + 1}{tail}",
+        label_given=draw.labels[row],
+        label_current=draw.labels[row],
+        image_path=f"images/AB-{row + 1:03d}.jpg",
+        image_sha256=sha256,
+        stored_image=(settings.images / name).relative_to(settings.home).as_posix(),
+        thumbnail=(settings.thumbnails / name).relative_to(settings.home).as_posix(),
+        attributes={"season": "summer", "price": f"{20 + row}.90"},
+        review_state="second_look" if second_look else "open",
+        version=3 if second_look else 1,
+        added_run_id=run.id,
+        changed_run_id=run.id,
+        created_at=now - timedelta(hours=26),
+        updated_at=now - timedelta(hours=26),
+    )
+
+
+def _overtaken_decision(product: Product, now: datetime) -> Decision:
+    """Somebody set the label two days ago; the feed has delivered another one since."""
+    number = CLASSES.index(product.label_current or "")
+    given, decided = CLASSES[number - 1], CLASSES[number - 2]
+    return Decision(
+        product_id=product.id,
+        action="relabel",
+        label_given=given,
+        label_before=given,
+        label_after=decided,
+        state_before="open",
+        state_after="changed",
+        suggestion=decided,
+        score=0.9,
+        image_sha256=product.image_sha256,
+        reviewer="Ana",
+        request_key="seeded-decision",
+        decided_at=now - timedelta(days=2),
+    )
+
+
+def _run_items(run: Run, products: Sequence[Product]) -> list[RunItem]:
+    added = [
+        RunItem(
+            run_id=run.id,
+            product_id=product.id,
+            sku=product.sku,
+            image=product.image_path,
+            outcome="added",
+        )
+        for product in products
+    ]
+    troubles = [
+        ("quarantined", "ZZ-1", "damaged", "the photo is incomplete or damaged: deliver it again"),
+        ("quarantined", "ZZ-2", "too_small", "the photo is only 8×8 pixels: at least 16"),
+        ("missing", "ZZ-3", "missing", "the manifest names a photo that was not delivered"),
+        ("unlisted", "ZZ-4", "unlisted", "the photo is in no row of the manifest"),
+    ]
+    return added + [
+        RunItem(
+            run_id=run.id,
+            sku=sku,
+            image=f"images/{sku}.jpg",
+            outcome=outcome,
+            code=code,
+            reason=reason,
+        )
+        for outcome, sku, code, reason in troubles
+    ]
+
+
+def _add_outputs(
+    session: Session, draw: _Drawn, products: Sequence[Product], model: ModelVersion
+) -> None:
+    for row, product in enumerate(products):
+        key = {
+            "product_id": product.id,
+            "model_version_id": model.id,
+            "image_sha256": product.image_sha256,
+        }
+        shares = draw.probabilities[row]
+        session.add(
+            Prediction(
+                **key,
+                probabilities=to_blob(shares),
+                top_label=CLASSES[int(shares.argmax())],
+                confidence=float(shares.max()),
+                trained_on=row % 5 == 4,
+            )
+        )
+        session.add(Embedding(**key, dimension=DIMENSION, vector=to_blob(draw.vectors[row])))
+
+
+def _add_scores(
+    session: Session,
+    draw: _Drawn,
+    products: Sequence[Product],
+    model: ModelVersion,
+    now: datetime,
+) -> Assessment:
+    assessment = Assessment(
+        model_version_id=model.id,
+        classes=list(CLASSES),
+        products=len(products),
+        flagged=draw.flagged,
+        created_at=now - timedelta(hours=25),
+    )
+    session.add(assessment)
+    session.flush()
+    for row, product in enumerate(products):
+        shares = draw.probabilities[row]
+        session.add(
+            LabelScore(
+                product_id=product.id,
+                model_version_id=model.id,
+                assessment_id=assessment.id,
+                image_sha256=product.image_sha256,
+                label=product.label_current,
+                known_label=draw.known(row),
+                probabilities=to_blob(shares),
+                suggestion=CLASSES[int(shares.argmax())],
+                confidence=float(shares.max()),
+                score=draw.score(row),
+                looks_wrong=draw.looks_wrong(row),
+                neighbours=[products[other].id for other in draw.neighbours[row]],
+                agreement=draw.agreement(row),
+            )
+        )
+    return assessment
+
+
+def _add_map(
+    session: Session,
+    draw: _Drawn,
+    products: Sequence[Product],
+    model: ModelVersion,
+    now: datetime,
+) -> Projection:
+    projection = Projection(
+        model_version_id=model.id,
+        method="umap",
+        parameters={"seed": 0},
+        products=len(products),
+        created_at=now - timedelta(hours=25),
+    )
+    session.add(projection)
+    session.flush()
+    for product, (x, y) in zip(products, draw.places, strict=True):
+        session.add(
+            ProjectionPoint(
+                projection_id=projection.id, product_id=product.id, x=float(x), y=float(y)
+            )
+        )
+    return projection
