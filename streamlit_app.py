@@ -25,7 +25,7 @@ def show() -> None:
     if "model" in today.notes:
         st.info(viewmodels.plain(today.notes["model"]), icon=":material/info:")
     show_work(today)
-    left, right = st.columns((3, 2), gap="large")
+    left, right = st.columns((5, 3), gap="large")
     with left:
         show_newest(today)
     with right:

@@ -40,19 +40,19 @@ def latest(
     query = _with_undone().order_by(Decision.id.desc()).limit(limit)
     if product_id is not None:
         query = query.where(Decision.product_id == product_id)
-    return [_row(found, undone) for found, undone in session.execute(query).tuples()]
+    return [_row(found, undone) for found, undone in session.execute(query)]
 
 
 def by_id(session: Session, decision_id: int) -> DecisionRow | None:
     """Return one decision."""
-    found = session.execute(_with_undone().where(Decision.id == decision_id)).tuples().first()
+    found = session.execute(_with_undone().where(Decision.id == decision_id)).first()
     return None if found is None else _row(*found)
 
 
 def by_request_key(session: Session, request_key: str) -> DecisionRow | None:
     """Return the decision that was stored under this key, if it was."""
     query = _with_undone().where(Decision.request_key == request_key)
-    found = session.execute(query).tuples().first()
+    found = session.execute(query).first()
     return None if found is None else _row(*found)
 
 
@@ -63,7 +63,7 @@ def standing(session: Session, product_ids: Sequence[int]) -> dict[int, Decision
         .where(Decision.product_id.in_(product_ids), Decision.action != "undo")
         .order_by(Decision.id)
     )
-    rows = session.execute(query).tuples()
+    rows = session.execute(query)
     return {found.product_id: _row(found, undone) for found, undone in rows if undone is None}
 
 

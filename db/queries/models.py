@@ -43,7 +43,7 @@ def all_versions(session: Session) -> list[ModelRow]:
 def prediction_counts(session: Session) -> dict[int, int]:
     """Return model version id → how many products it has classified."""
     counts = select(Prediction.model_version_id, func.count()).group_by(Prediction.model_version_id)
-    return dict(session.execute(counts).tuples().all())
+    return dict(session.execute(counts).all())
 
 
 def _one(session: Session, query: Select[ModelVersion]) -> ModelRow | None:

@@ -55,7 +55,7 @@ def page(
     """Return a part of one queue, in the order in which it is worked off."""
     query = _rows(model_version_id).where(*_members(queue, category))
     query = query.order_by(*_order(queue)).offset(offset).limit(limit)
-    return [_review_row(*found) for found in session.execute(query).tuples()]
+    return [_review_row(*found) for found in session.execute(query)]
 
 
 def count(session: Session, model_version_id: int, queue: str, category: str | None) -> int:
@@ -73,13 +73,13 @@ def count_by_category(session: Session, model_version_id: int, queue: str) -> di
         .group_by(Product.label_current)
         .order_by(counts.desc(), Product.label_current)
     )
-    return dict(session.execute(query).tuples().all())
+    return dict(session.execute(query).all())
 
 
 def one(session: Session, model_version_id: int, product_id: int) -> ReviewRow | None:
     """Return one product, whichever queue it is in."""
     query = _rows(model_version_id).where(Product.id == product_id)
-    found = session.execute(query).tuples().first()
+    found = session.execute(query).first()
     return None if found is None else _review_row(*found)
 
 
@@ -90,7 +90,7 @@ def many(
     query = _rows(model_version_id).order_by(Product.id)
     if product_ids is not None:
         query = query.where(Product.id.in_(product_ids))
-    return [_review_row(*found) for found in session.execute(query).tuples()]
+    return [_review_row(*found) for found in session.execute(query)]
 
 
 def products_by_label(session: Session) -> dict[str, int]:
@@ -102,7 +102,7 @@ def products_by_label(session: Session) -> dict[str, int]:
         .group_by(Product.label_current)
         .order_by(counts.desc(), Product.label_current)
     )
-    return {label: number for label, number in session.execute(query).tuples() if label}
+    return {label: number for label, number in session.execute(query) if label}
 
 
 def decided_count(session: Session, since: datetime | None = None) -> int:

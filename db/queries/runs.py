@@ -56,7 +56,7 @@ def latest(session: Session, limit: int) -> list[RunRow]:
     fields = [name for name in RunRow.__dataclass_fields__ if name != "model"]
     return [
         RunRow(**{name: getattr(run, name) for name in fields}, model=version)
-        for run, version in session.execute(query).tuples()
+        for run, version in session.execute(query)
     ]
 
 

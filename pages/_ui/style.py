@@ -2,7 +2,14 @@
 
 CSS = """
 <style>
-.stMainBlockContainer { padding-top: 2.6rem; max-width: 1560px; }
+.stMainBlockContainer { padding: 2.2rem 2.6rem 4rem; max-width: 1640px; }
+[data-testid="stSidebar"] { width: 236px !important; min-width: 236px !important; }
+[data-testid="stSidebarUserContent"] { padding-top: 0; }
+[data-testid="stMetricValue"] { font-size: 1.75rem; }
+[data-testid="stMain"] [data-testid="stPageLink-NavLink"] { background: transparent;
+  padding-left: 0; }
+[data-testid="stMain"] [data-testid="stPageLink-NavLink"] p { font-weight: 400;
+  font-size: .88rem; color: #2f6f62; }
 [data-testid="stImage"] img { background: #fff; border: 1px solid #e8e3d9; border-radius: .5rem; }
 [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
 [data-testid="stTable"] td, .tile { font-variant-numeric: tabular-nums; }

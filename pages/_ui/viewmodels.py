@@ -19,8 +19,9 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
 # Okabe and Ito's palette and its darker siblings: told apart by colour-blind readers as well.
 COLOURS = (
     *("#0072b2", "#e69f00", "#009e73", "#cc79a7", "#56b4e9", "#d55e00", "#7a6a00", "#5b4b8a"),
-    *("#8c8c8c", "#94443f", "#2a6f6f", "#b8a000"),
+    *("#94443f", "#2a6f6f"),
 )
+OTHER_COLOUR = "#b9b4a8"  # for labels beyond the palette: a colour used twice would mislead
 WRONG_COLOURS = {"Looks wrong": "#d55e00", "Looks right": "#b9b4a8"}
 
 
@@ -190,7 +191,11 @@ def map_colours(view: MapView, by: str) -> list[tuple[str, str, list[int]]]:
         groups.setdefault(name or NO_LABEL, []).append(row)
     ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
     return [
-        (name, WRONG_COLOURS.get(name, COLOURS[place % len(COLOURS)]), rows)
+        (
+            name,
+            WRONG_COLOURS.get(name) or (COLOURS[place] if place < len(COLOURS) else OTHER_COLOUR),
+            rows,
+        )
         for place, (name, rows) in enumerate(ordered)
     ]
 

@@ -1,0 +1,50 @@
+# `make run` starts everything, `make test` checks everything; see README.md.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help run test install install-dev check bench
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+INSTALLED_DEV := .venv/.installed-dev
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+help: ## Show what there is
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+run: $(INSTALLED) ## Install, fill an empty catalogue, serve the dashboard on http://127.0.0.1:8501
+	@exec $(BIN)/python -m catalog_ai.run
+
+install: $(INSTALLED) ## Make .venv and install what the product needs
+
+install-dev: $(INSTALLED_DEV) ## Install what tests and checks need besides
+
+test: $(INSTALLED_DEV) check ## Install what the tests need, check, and run them all
+	@.ci/chromium
+	@$(BIN)/python -m pytest
+
+check: $(INSTALLED_DEV) ## Format, lint, types, and who may import whom
+	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ."; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-logo
+
+bench: $(INSTALLED) ## Print every measured figure beside its baseline (about ten minutes)
+	@$(BIN)/python -m benchmarks.review_queue
+	@$(BIN)/python -m benchmarks.article
+
+$(INSTALLED): requirements.txt | .venv
+	@echo "Installing packages; the first time this takes some minutes …"
+	@$(PIP) install -r requirements.txt
+	@touch $@
+
+$(INSTALLED_DEV): requirements-dev.txt $(INSTALLED)
+	@echo "Installing what the tests need …"
+	@$(PIP) install -r requirements-dev.txt
+	@touch $@
+
+.venv:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or later is needed: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
+	@$(PYTHON) -m venv .venv
