@@ -11,11 +11,6 @@ from pages._ui import cache, frame, parts, state, viewmodels
 
 TOPICS = ("products", "labels", "scores", "models")
 PER_PAGE = 24
-DECISIONS = (
-    ("Keep", "keep", "Q", "primary"),
-    ("Not a product photo", "not_product", "E", "secondary"),
-    ("Second look", "second_look", "N", "secondary"),
-)
 
 
 def show() -> None:
@@ -122,17 +117,19 @@ def show_buttons(catalogue: Catalogue, item: QueueItem, following: int | None) -
     if nameless:
         st.info("Type your name in the sidebar: decisions are stored with it.")
     common = {"on_click": state.decide, "disabled": nameless}
-    with st.container(horizontal=True):
-        for label, action, key, kind in DECISIONS[:1]:
-            args = (catalogue, item, following, action)
-            st.button(f"{label} {item.label or ''}", shortcut=key, type=kind, args=args, **common)
-        if item.suggestion and item.suggestion != item.label:
-            args = (catalogue, item, following, "accept")
-            name = f"Accept {item.suggestion}"
-            st.button(viewmodels.plain(name), shortcut="W", type="primary", args=args, **common)
-        for label, action, key, _kind in DECISIONS[1:]:
-            args = (catalogue, item, following, action)
-            st.button(label, shortcut=key, args=args, **common)
+    decisions = [("Keep " + (item.label or "as it is"), "keep", "Q")]
+    if item.suggestion and item.suggestion != item.label:
+        decisions.append((f"Accept {item.suggestion}", "accept", "W"))
+    decisions += [("Not a product photo", "not_product", "E"), ("Second look", "second_look", "N")]
+    with st.container(horizontal=True, gap="small"):
+        for words, action, key in decisions:
+            st.button(
+                viewmodels.plain(words),
+                shortcut=key,
+                type="primary" if action == "accept" else "secondary",
+                args=(catalogue, item, following, action),
+                **common,
+            )
     with st.container(horizontal=True, gap="small"):
         for place, candidate in enumerate(item.candidates, 1):
             args = (catalogue, item, following, "relabel", candidate.label)
@@ -144,22 +141,23 @@ def show_moves(catalogue: Catalogue, before: int | None, following: int | None) 
     """Draw previous, next and undo."""
     last = state.last_decision()
     with st.container(horizontal=True):
-        st.button(
-            *("Previous",),
-            **{"icon": ":material/arrow_back:", "shortcut": "Left", "type": "tertiary"},
-            **{"disabled": before is None, "on_click": state.set_focus, "args": (before,)},
-        )
-        st.button(
-            *("Next",),
-            **{"icon": ":material/arrow_forward:", "shortcut": "Right", "type": "tertiary"},
-            **{"disabled": following is None, "on_click": state.set_focus, "args": (following,)},
-        )
-        if last is not None:
-            args = (catalogue, last.decision_id, last.product_id)
+        for words, target, arrow in (("Previous", before, "Left"), ("Next", following, "Right")):
             st.button(
-                *("Undo",),
-                **{"icon": ":material/undo:", "shortcut": "Z", "type": "tertiary"},
-                **{"on_click": state.undo, "args": args},
+                words,
+                shortcut=arrow,
+                type="tertiary",
+                disabled=target is None,
+                on_click=state.set_focus,
+                args=(target,),
+            )
+        if last is not None:
+            st.button(
+                "Undo",
+                icon=":material/undo:",
+                shortcut="Z",
+                type="tertiary",
+                on_click=state.undo,
+                args=(catalogue, last.decision_id, last.product_id),
             )
 
 

@@ -106,6 +106,7 @@ def train_recipe(
     start = perf_counter()
     names = _classes(source, classes)
     training, validation = _photos(source, names, plan.stored_size, seed, report)
+    report.read_at = perf_counter()
     torch.manual_seed(seed)
     classifier, encoder = plan.train(
         *(training, validation, epochs, siamese_epochs, seed),
@@ -141,7 +142,12 @@ def train_recipe(
         "libraries": _libraries(),
         "commit": _commit(),
     }
-    meta["metrics"] |= {"train_seconds": round(seconds, 2), "images": len(training)}
+    meta["metrics"] |= {
+        "images": len(training),
+        "train_seconds": round(seconds, 2),
+        "read_seconds": round(report.read_at - start, 2),
+        "classifier_seconds": round(report.classified_at - report.read_at, 2),
+    }
     weights = joined_state(classifier, encoder)
     save_checkpoint(out / version, weights, meta, training.sha256)
     load_checkpoint(out / version, classes=names)
@@ -160,12 +166,14 @@ class _Reporter:
         self._progress = progress
         self._classifier: list[ClassifierEpoch] = []
         self._siamese: list[SiameseEpoch] = []
+        self.read_at = self.classified_at = perf_counter()
 
     def reading(self, share: float, message: str) -> None:
         self._say(self._READING * share, message)
 
     def classifier_epoch(self, epoch: ClassifierEpoch) -> None:
         self._classifier.append(epoch)
+        self.classified_at = perf_counter()
         self._epoch(f"Classifier, epoch {epoch.epoch}: {epoch.val_accuracy:.1%} right")
 
     def siamese_epoch(self, epoch: SiameseEpoch) -> None:
