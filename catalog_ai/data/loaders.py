@@ -16,6 +16,7 @@ from catalog_ai.errors import TrainingDataError
 from catalog_ai.images import resize_square
 
 BATCH_SIZE = 32
+_AUGMENTED_AT_ONCE = 4  # batches: tensor operations on few photos are mostly overhead
 
 Item = TypeVar("Item")
 
@@ -81,10 +82,15 @@ class BatchLoader:
         generator = torch.Generator().manual_seed(self.seed * 100_003 + self.epoch)
         self.epoch += 1
         order = torch.randperm(len(self.photos), generator=generator)
-        for chosen in order.split(self.batch_size):
-            if len(chosen) > 1:
-                batch = self.augmentation(self._pixels[chosen], generator)
-                yield batch.contiguous(memory_format=torch.channels_last), self._targets[chosen]
+        for chosen in order.split(self.batch_size * _AUGMENTED_AT_ONCE):
+            images = self.augmentation(self._pixels[chosen], generator)
+            images = images.contiguous(memory_format=torch.channels_last)
+            targets = self._targets[chosen]
+            for batch in zip(
+                images.split(self.batch_size), targets.split(self.batch_size), strict=True
+            ):
+                if len(batch[1]) > 1:
+                    yield batch
 
 
 @dataclass
@@ -111,7 +117,8 @@ class PlainLoader:
         for start in range(0, len(self.photos), self.batch_size):
             part = slice(start, start + self.batch_size)
             pixels = torch.from_numpy(self.photos.pixels[part].transpose(0, 3, 1, 2))
-            yield normalize(pixels), torch.from_numpy(self.photos.targets[part])
+            images = normalize(pixels).contiguous(memory_format=torch.channels_last)
+            yield images, torch.from_numpy(self.photos.targets[part])
 
 
 def split_by_seed(

@@ -1,0 +1,238 @@
+"""Every page in each of its states: empty, not ready, full, and in error."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from catalog_ai.config import PROJECT_ROOT
+from catalog_ai.errors import DatabaseError
+from catalog_ai.services import deciding, review
+from catalog_ai.services.catalogue import Catalogue
+from db.engine import write
+from db.schema import Assessment, LabelScore, ModelVersion, Product, Projection, ProjectionPoint
+from pages._ui import frame
+from tests.helpers import Seeded, seed_catalogue
+
+PAGES = {
+    "Today": None,
+    "Review labels": "pages/1_Review_labels.py",
+    "Shop the look": "pages/2_Shop_the_look.py",
+    "Embedding map": "pages/3_Embedding_map.py",
+    "Models": "pages/4_Models.py",
+    "Nightly runs": "pages/5_Nightly_runs.py",
+}
+HOSTILE = "<b>x</b> [a](http://b) $y$ `c` *d*"
+
+
+@pytest.fixture(autouse=True)
+def _home(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Pages open the catalogue that the settings name, from the project's folder."""
+    monkeypatch.setenv("CATALOG_HOME", str(catalogue.settings.home))
+    monkeypatch.chdir(PROJECT_ROOT)
+    yield
+
+
+def opened(title: str, **query: str) -> AppTest:
+    """Return a page as the browser would see it; the way there leads over the first page."""
+    app = AppTest.from_file(str(PROJECT_ROOT / "streamlit_app.py"), default_timeout=30)
+    app.run()
+    path = PAGES[title]
+    if path is not None:
+        app.switch_page(path)
+        for name, value in query.items():
+            app.query_params[name] = value
+        app.run()
+    return app
+
+
+def words(app: AppTest) -> str:
+    """Return all text on a page."""
+    kinds = (app.markdown, app.info, app.error, app.success, app.warning, app.caption, app.code)
+    shown = [element.value for kind in kinds for element in kind]
+    shown += [element.proto.body for element in app.get("html")]
+    return "\n".join(str(text) for text in shown)
+
+
+def press(app: AppTest, label: str) -> AppTest:
+    """Click the button of that label."""
+    found = [button for button in app.button if button.label.replace("\\", "") == label]
+    assert found, f"{label!r} is none of {[button.label for button in app.button]}"
+    return found[0].click().run()
+
+
+def named(app: AppTest, name: str = "Ana") -> AppTest:
+    """Type a name into the sidebar."""
+    return app.text_input(key=frame.REVIEWER).set_value(name).run()
+
+
+@pytest.mark.parametrize("title", PAGES)
+def test_an_empty_catalogue_says_what_to_run(title: str) -> None:
+    app = opened(title)
+    assert not app.exception
+    assert app.title[0].value == title
+    assert "python -m catalog_ai." in words(app)
+
+
+@pytest.mark.parametrize("title", PAGES)
+def test_a_full_catalogue_is_shown(title: str, seeded: Seeded) -> None:
+    app = opened(title)
+    assert not app.exception
+    assert not app.error
+    assert app.title[0].value == title
+
+
+@pytest.mark.parametrize("title", PAGES)
+def test_long_names_are_shown_whole(title: str, catalogue: Catalogue) -> None:
+    seed_catalogue(catalogue, long_names=True)
+    assert not opened(title).exception
+
+
+@pytest.mark.parametrize("title", PAGES)
+def test_an_error_is_one_sentence(title: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> Catalogue:
+        raise DatabaseError("the disk is full: free some space and start again")
+
+    monkeypatch.setattr(frame, "open_catalogue", broken)
+    app = opened(title)
+    assert not app.exception
+    shown = [error.value.replace("\\", "") for error in app.error]
+    assert shown == ["the disk is full: free some space and start again"]
+
+
+@pytest.mark.parametrize("title", PAGES)
+def test_names_are_never_markup(title: str, catalogue: Catalogue, seeded: Seeded) -> None:
+    with write(catalogue.engine, touches=("products",)) as session:
+        for product_id in seeded.product_ids:
+            product = session.get(Product, product_id)
+            assert product is not None
+            product.title, product.label_current = HOSTILE, HOSTILE
+    app = opened(title)
+    assert not app.exception
+    assert HOSTILE not in words(app)
+
+
+def test_before_the_first_assessment_review_says_so(catalogue: Catalogue, seeded: Seeded) -> None:
+    with write(catalogue.engine, touches=("scores",)) as session:
+        session.query(LabelScore).delete()
+        session.query(Assessment).delete()
+    app = opened("Review labels")
+    assert "has not looked for wrong labels yet" in words(app)
+    assert "python -m catalog_ai.worker" in words(app)
+    press(app, "Look for wrong labels")
+    assert not app.exception
+
+
+def test_before_the_first_map_the_page_says_so(catalogue: Catalogue, seeded: Seeded) -> None:
+    with write(catalogue.engine, touches=("projections",)) as session:
+        session.query(ProjectionPoint).delete()
+        session.query(Projection).delete()
+    assert "has not been drawn yet" in words(opened("Embedding map"))
+
+
+def test_without_a_model_shop_says_what_to_run(catalogue: Catalogue, seeded: Seeded) -> None:
+    with write(catalogue.engine, touches=("models",)) as session:
+        session.query(ModelVersion).update({"is_active": False})
+    app = opened("Shop the look", item=str(seeded.product_ids[0]))
+    assert not app.exception
+    assert "no model to search with" in words(app)
+
+
+def test_nothing_can_be_decided_without_a_name(seeded: Seeded) -> None:
+    app = opened("Review labels")
+    keep = next(button for button in app.button if button.label.startswith("Keep"))
+    assert keep.disabled
+    assert "Type your name" in words(app)
+
+
+def test_a_decision_goes_on_to_the_next_item_and_can_be_undone(
+    catalogue: Catalogue, seeded: Seeded
+) -> None:
+    first, second = review.review_queue(catalogue).items[:2]
+    app = named(opened("Review labels"))
+    press(app, f"Accept {first.suggestion}")
+    assert f"is now {first.suggestion}" in words(app).replace("\\", "")
+    assert app.query_params["item"] == [str(second.product_id)]
+    made = deciding.decisions(catalogue)[0]
+    assert (made.product_id, made.reviewer) == (first.product_id, "Ana")
+    press(app, "Undo")
+    assert review.review_queue(catalogue).items[0].product_id == first.product_id
+    assert app.query_params["item"] == [str(first.product_id)]
+
+
+def test_a_candidate_relabels(catalogue: Catalogue, seeded: Seeded) -> None:
+    item = review.review_queue(catalogue).items[0]
+    chosen = next(other for other in item.candidates if other.label != item.label)
+    app = named(opened("Review labels"))
+    press(app, f"{chosen.label} {chosen.probability:.0%}")
+    assert deciding.decisions(catalogue)[0].label_after == chosen.label
+
+
+def test_the_second_reviewer_is_told_and_nothing_is_lost(
+    catalogue: Catalogue, seeded: Seeded
+) -> None:
+    item = review.review_queue(catalogue).items[0]
+    app = named(opened("Review labels"), "Bob")
+    deciding.decide(
+        catalogue,
+        item.product_id,
+        "keep",
+        reviewer="Ana",
+        request_key="first",
+        seen_version=item.version,
+        seen_sha256=item.image_sha256,
+    )
+    button = next(b for b in app.button if b.label.startswith("Keep"))
+    button.click().run()
+    assert "Ana kept" in words(app).replace("\\", "")
+    assert len([d for d in deciding.decisions(catalogue) if d.product_id == item.product_id]) == 1
+
+
+def test_a_link_opens_queue_and_item(catalogue: Catalogue, seeded: Seeded) -> None:
+    app = opened("Review labels", item=str(seeded.second_look_id))
+    card = review.product_item(catalogue, seeded.second_look_id)
+    assert card is not None
+    assert card.sku in words(app)
+
+
+def test_shop_shows_neighbours_of_a_product_with_their_distance(seeded: Seeded) -> None:
+    app = opened("Shop the look", item=str(seeded.product_ids[0]))
+    assert words(app).count("distance") == 12
+
+
+def test_a_photo_that_is_none_is_refused_in_a_sentence(
+    seeded: Seeded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = opened("Shop the look")
+    app.file_uploader(key="shop.photo").upload("look.jpg", b"not a photo", "image/jpeg").run()
+    assert not app.exception
+    assert "no JPEG, PNG or WebP photo" in words(app)
+
+
+def test_runs_list_what_could_not_be_used(seeded: Seeded) -> None:
+    app = opened("Nightly runs")
+    headings = [heading.value for heading in app.subheader]
+    assert "Photos that could not be read (2)" in headings
+
+
+def test_models_can_be_trained_from_the_page(catalogue: Catalogue, seeded: Seeded) -> None:
+    from catalog_ai.services import jobs
+
+    app = opened("Models")
+    press(app, "Start")
+    assert [job.kind for job in jobs.list_jobs(catalogue)] == ["train"]
+    assert "No worker is running" in words(app)
+
+
+def test_a_deep_link_has_frame_and_navigation(seeded: Seeded) -> None:
+    """Streamlit runs a linked page's file alone; its frame must not depend on the first page."""
+    app = AppTest.from_file(str(PROJECT_ROOT / "streamlit_app.py"), default_timeout=30)
+    app.switch_page("pages/5_Nightly_runs.py").run()
+    assert not app.exception
+    assert app.text_input(key=frame.REVIEWER).label == "Your name"
+
+
+def test_the_tests_never_touch_a_real_catalogue(catalogue: Catalogue) -> None:
+    assert Path(os.environ["CATALOG_HOME"]) == catalogue.settings.home

@@ -1,0 +1,84 @@
+"""What pages say, without a browser."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pytest
+
+from catalog_ai.services.map import MapView
+from catalog_ai.services.review import ReviewProgress
+from pages._ui import viewmodels
+
+NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("passed", "expected"),
+    [
+        (timedelta(seconds=20), "just now"),
+        (timedelta(minutes=1), "1 minute ago"),
+        (timedelta(minutes=59), "59 minutes ago"),
+        (timedelta(hours=1), "1 hour ago"),
+        (timedelta(hours=26), "26 hours ago"),
+        (timedelta(hours=47), "47 hours ago"),
+        (timedelta(days=2), "2 days ago"),
+    ],
+)
+def test_how_long_ago(passed: timedelta, expected: str) -> None:
+    assert viewmodels.ago(NOW - passed, NOW) == expected
+
+
+def test_times_are_the_readers() -> None:
+    auckland = viewmodels.zone("Pacific/Auckland")
+    assert viewmodels.local(NOW, auckland) == "Mon 23 Nov 2026, 22:00"
+    assert viewmodels.midnight(NOW, auckland) == datetime(
+        2026, 11, 23, tzinfo=ZoneInfo("Pacific/Auckland")
+    )
+
+
+def test_an_unknown_time_zone_is_utc() -> None:
+    assert viewmodels.zone("Mars/Olympus") is UTC
+    assert viewmodels.zone(None) is UTC
+
+
+def test_progress_reads_as_people_say_it() -> None:
+    assert viewmodels.progress_line(ReviewProgress(5, 496, 5, {}, {})) == "5 of 501, 496 left"
+
+
+def test_text_is_never_markup() -> None:
+    assert viewmodels.escaped("<script>'\"") == "&lt;script&gt;&#x27;&quot;"
+    assert viewmodels.plain("[a](b) $c$ :red[d]") == r"\[a\]\(b\) \$c\$ \:red\[d\]"
+
+
+def test_an_absent_label_has_words() -> None:
+    assert viewmodels.escaped(None) == "no label"
+
+
+def test_a_selection_gives_our_ids_never_indices() -> None:
+    points = [{"point_index": 0, "customdata": [41]}, {"point_index": 1, "customdata": [7]}]
+    event = {"selection": {"points": [*points, points[0], {"point_index": 3}]}}
+    assert viewmodels.selected_ids(event) == [41, 7]
+    assert viewmodels.selected_ids(None) == []
+
+
+def test_no_colour_on_the_map_stands_for_two_labels() -> None:
+    count = len(viewmodels.COLOURS) + 3
+    labels = [f"label {number}" for number in range(count)]
+    view = MapView(
+        product_ids=np.arange(count),
+        x=np.zeros(count, np.float32),
+        y=np.zeros(count, np.float32),
+        skus=labels,
+        labels=labels,
+        suggestions=labels,
+        looks_wrong=np.arange(count) == 2,
+        created_at=NOW,
+        products_now=count,
+        version="v",
+    )
+    colours = [colour for _, colour, _ in viewmodels.map_colours(view, "Label")]
+    named = [colour for colour in colours if colour != viewmodels.OTHER_COLOUR]
+    assert len(named) == len(set(named)) == len(viewmodels.COLOURS)
+    groups = {name: rows for name, _, rows in viewmodels.map_colours(view, "Looks wrong")}
+    assert groups["Looks wrong"] == [2]
