@@ -55,8 +55,13 @@ def stop(error: CatalogError) -> None:
     st.stop()
 
 
+def remembered_name() -> str:
+    """Return the name that this browser gave before, empty where it gave none."""
+    return unquote(st.context.cookies.get(_COOKIE, ""))
+
+
 def _ask_name() -> None:
-    remembered = unquote(st.context.cookies.get(_COOKIE, ""))
+    remembered = remembered_name()
     st.text_input(
         "Your name",
         value=st.session_state.get(REVIEWER, remembered),
