@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from catalog_ai.data.sources import normal_label
 from catalog_ai.errors import ConflictError, UsageError
 from catalog_ai.services.catalogue import Catalogue, in_plain_words
+from catalog_ai.services.evidence import what_was_done
 from catalog_ai.services.labelling import same_label
 from catalog_ai.services.photos import ensure_thumbnail
 from catalog_ai.services.review import categories
@@ -19,9 +20,16 @@ from db.queries import decisions as queries
 from db.queries import models, products
 from db.queries import review as review_queries
 
-ACTIONS = ("keep", "accept", "relabel", "not_product", "second_look")
 MAX_NAME = 120
-_STATES = {"keep": "kept", "not_product": "not_product", "second_look": "second_look"}
+_STATES = {
+    "keep": "kept",
+    "accept": "changed",
+    "relabel": "changed",
+    "not_product": "not_product",
+    "second_look": "second_look",
+}
+_NO_MODEL = 0  # no model has this id: then no product has a score
+ACTIONS = tuple(_STATES)
 
 
 @dataclass(frozen=True)
@@ -73,18 +81,22 @@ def decide(
     reviewer = _name(reviewer)
     if action not in ACTIONS:
         raise UsageError(f"there is no decision {action!r}: choose from {', '.join(ACTIONS)}")
-    chosen = _chosen(catalogue, label) if action == "relabel" else None
+    chosen = _category(catalogue, label) if action == "relabel" else None
     with in_plain_words(), write(catalogue.engine, touches=("labels",)) as session:
         stored = queries.by_request_key(session, request_key)
         if stored is not None:
             return _decided(session, stored)
         model = models.active(session)
-        row = review_queries.one(session, model.id if model else 0, product_id)
+        row = review_queries.one(session, model.id if model else _NO_MODEL, product_id)
         if row is None:
             raise UsageError("this product is no longer in the catalogue: reload the page")
         product, score = row.product, row.score
         if (product.version, product.image_sha256) != (seen_version, seen_sha256):
             raise ConflictError(_overtaken(session, product))
+        if action == "accept":
+            if score is None:
+                raise UsageError("there is no suggestion to accept yet: choose a label")
+            chosen = score.suggestion
         decision = NewDecision(
             product_id=product_id,
             action=action,
@@ -92,7 +104,7 @@ def decide(
             label_before=product.label_current,
             label_after=product.label_current,
             state_before=product.review_state,
-            state_after=_STATES.get(action, "changed"),
+            state_after=_STATES[action],
             suggestion=score.suggestion if score else None,
             score=score.score if score else None,
             image_sha256=product.image_sha256,
@@ -101,10 +113,6 @@ def decide(
             note=note.strip(),
             request_key=request_key,
         )
-        if action == "accept":
-            if score is None:
-                raise UsageError("there is no suggestion to accept yet: choose a label")
-            chosen = score.suggestion
         if chosen is not None:
             decision = _with_label(decision, chosen)
         return _store(session, decision, product)
@@ -113,24 +121,15 @@ def decide(
 def undo(catalogue: Catalogue, decision_id: int, *, reviewer: str, request_key: str) -> Decided:
     """Take a decision back: the product is again what it was before. Anybody may.
 
-    Raises `UsageError` where there is nothing to take back, `ConflictError` where the product has
-    changed since.
+    Raises `UsageError` where there is nothing to take back, `ConflictError` where somebody decided
+    again or the feed delivered another label or photo since.
     """
     reviewer = _name(reviewer)
     with in_plain_words(), write(catalogue.engine, touches=("labels",)) as session:
         stored = queries.by_request_key(session, request_key)
         if stored is not None:
             return _decided(session, stored)
-        before = queries.by_id(session, decision_id)
-        if before is None or before.action == "undo":
-            raise UsageError("this is no decision that can be taken back: choose one in the list")
-        if before.undone:
-            raise ConflictError("this decision was taken back already")
-        product = products.by_id(session, before.product_id)
-        assert product is not None  # a foreign key holds it
-        now = (product.label_current, product.review_state, product.image_sha256)
-        if now != (before.label_after, before.state_after, before.image_sha256):
-            raise ConflictError(_overtaken(session, product))
+        before, product = _undoable(session, decision_id)
         decision = NewDecision(
             product_id=product.id,
             action="undo",
@@ -149,6 +148,30 @@ def undo(catalogue: Catalogue, decision_id: int, *, reviewer: str, request_key: 
             undoes_id=before.id,
         )
         return _store(session, decision, product)
+
+
+def _undoable(
+    session: Session, decision_id: int
+) -> tuple[queries.DecisionRow, products.ProductRow]:
+    """Return a decision that can be taken back, and its product."""
+    before = queries.by_id(session, decision_id)
+    if before is None:
+        raise UsageError(f"there is no decision number {decision_id}: choose one in the list")
+    if before.action == "undo":
+        raise UsageError("what was undone cannot be undone again: decide about the product anew")
+    if before.undone:
+        raise ConflictError("this decision was taken back already: nothing is left to undo")
+    product = _product(session, before)
+    if queries.standing(session, [product.id])[product.id].id != before.id:
+        raise ConflictError(_overtaken(session, product))
+    now = (product.label_current, product.review_state, product.image_sha256)
+    then = (before.label_after, before.state_after, before.image_sha256)
+    if now != then or not same_label(product.label_given, before.label_given):
+        raise ConflictError(
+            f"another label or photo was delivered for {product.sku} since: look at it again and "
+            "decide anew"
+        )
+    return before, product
 
 
 def decisions(
@@ -177,37 +200,42 @@ def _with_label(decision: NewDecision, label: str) -> NewDecision:
 
 
 def _decided(session: Session, row: queries.DecisionRow) -> Decided:
-    product = products.by_id(session, row.product_id)
-    assert product is not None  # a foreign key holds it
+    product = _product(session, row)
     words = _sentence(product.sku, row.action, row.label_before, row.label_after)
     return Decided(row.id, row.product_id, product.sku, words)
+
+
+def _product(session: Session, decision: queries.DecisionRow) -> products.ProductRow:
+    product = products.by_id(session, decision.product_id)
+    assert product is not None  # a foreign key holds it
+    return product
 
 
 def _name(reviewer: str) -> str:
     name = " ".join(reviewer.split())
     if not name:
         raise UsageError("type your name first: each decision is stored with who made it")
-    return name[:MAX_NAME]
+    if len(name) > MAX_NAME:
+        raise UsageError(f"your name has {len(name)} letters: shorten it to {MAX_NAME} at most")
+    return name
 
 
-def _chosen(catalogue: Catalogue, label: str | None) -> str:
+def _category(catalogue: Catalogue, label: str | None) -> str:
+    """Return `label` in the catalogue's spelling."""
     known = {normal_label(name): name for name in categories(catalogue)}
-    if normal_label(label or "") not in known:
+    found = known.get(normal_label(label or ""))
+    if found is None:
         raise UsageError(f"{label!r} is no category: choose from {', '.join(known.values())}")
-    return known[normal_label(label or "")]
+    return found
 
 
 def _overtaken(session: Session, product: products.ProductRow) -> str:
+    """Return who decided what in between, and that nothing else was stored."""
     last = queries.standing(session, [product.id]).get(product.id)
     if last is None or last.state_after != product.review_state:
         return f"{product.sku} has changed since you saw it: look again and decide once more."
-    done = {
-        "keep": f"kept {last.label_after}",
-        "not_product": "marked it as not a product photo",
-        "second_look": "asked for a second look",
-    }.get(last.action, f"changed it to {last.label_after}")
     return (
-        f"{last.reviewer} {done} {_ago(last.decided_at)}: {product.sku} is as they left it, "
+        f"{what_was_done(last)} {_ago(last.decided_at)}: {product.sku} is as they left it, "
         "nothing of yours was stored."
     )
 
@@ -216,7 +244,9 @@ def _ago(moment: datetime) -> str:
     minutes = int((datetime.now(UTC) - moment) / timedelta(minutes=1))
     if minutes < 1:
         return "just now"
-    return f"{minutes} minutes ago" if minutes < 120 else f"on {moment:%-d %b %Y}"
+    if minutes < 120:
+        return f"{minutes} minute{'' if minutes == 1 else 's'} ago"
+    return f"on {moment:%-d %b %Y}"
 
 
 def _sentence(sku: str, action: str, before: str | None, after: str | None) -> str:

@@ -1,5 +1,6 @@
 """Why a label looks wrong, in words and pictures."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,15 +9,14 @@ from sqlalchemy.orm import Session
 from catalog_ai.config import Settings
 from catalog_ai.services.labelling import same_label
 from catalog_ai.services.photos import ensure_thumbnail
+from db.queries import products
 from db.queries.decisions import DecisionRow
 from db.queries.products import ProductRow
-from db.queries.review import ScoreRow
+from db.queries.review import ReviewRow, ScoreRow
 from db.vectors import from_blob
 
 SHOWN = 8  # look-alikes beside an item
 CHOICES = 9  # candidates, one per digit key
-
-__all__ = ["Candidate", "Neighbour", "Session", "candidates", "neighbours", "sentence"]
 
 
 @dataclass(frozen=True)
@@ -46,69 +46,105 @@ def candidates(score: ScoreRow | None) -> tuple[Candidate, ...]:
     return tuple(Candidate(label, share) for label, share in ranked[:CHOICES])
 
 
+def look_alikes(session: Session, rows: Iterable[ReviewRow]) -> dict[int, ProductRow]:
+    """Return id → product for the closest look-alikes of all rows."""
+    scores = (row.score for row in rows)
+    near = {other for score in scores if score for other in score.neighbours[:SHOWN]}
+    return products.by_ids(session, sorted(near))
+
+
 def neighbours(
     settings: Settings, score: ScoreRow | None, near: dict[int, ProductRow]
 ) -> tuple[Neighbour, ...]:
-    """Return the closest look-alikes, the closest first."""
-    ids = score.neighbours[:SHOWN] if score else ()
+    """Return the closest look-alikes out of `near`, the closest first."""
     return tuple(
         Neighbour(
             *(product.id, product.sku, product.label_current),
             ensure_thumbnail(settings, product.stored_image, product.thumbnail),
         )
-        for product in (near[other] for other in ids if other in near)
+        for product in _shown(score, near)
     )
+
+
+def labels_around(score: ScoreRow | None, near: dict[int, ProductRow]) -> list[str | None]:
+    """Return the labels of the closest look-alikes, the closest first."""
+    return [product.label_current for product in _shown(score, near)]
 
 
 def sentence(
     product: ProductRow,
     score: ScoreRow | None,
-    near: tuple[Neighbour, ...],
+    around: Sequence[str | None],
     queue: str,
     decision: DecisionRow | None,
 ) -> str:
-    """Return one sentence that says why the product is shown."""
+    """Return one sentence that says why the product is shown.
+
+    `around` are the labels of its closest look-alikes, `decision` the latest that stands.
+    """
     if queue == "second_look":
         return _second_look(product, decision)
     if queue == "decided" and decision is not None:
-        return f"{decision.reviewer} decided this on {_day(decision)}."
+        return f"{what_was_done(decision)} on {_day(decision)}."
     if score is None:
         return "The worker has not looked at this label yet."
+    seen = _comparison(product.label_current, around, score.suggestion)
     if product.label_current is None:
-        return f"Delivered without a label; its closest look-alikes suggest {score.suggestion}."
+        return f"Delivered without a label; {seen}."
     if not score.known_label:
-        return (
-            f"Delivered as {product.label_current}, which is no category of the model; "
-            f"{_count(near, score.suggestion)}."
-        )
-    return f"Labelled {product.label_current}; {_count(near, score.suggestion)}."
+        return f"Delivered as {product.label_current}, which is no category of the model; {seen}."
+    return f"Labelled {product.label_current}; {seen}."
 
 
-def _count(near: tuple[Neighbour, ...], suggestion: str) -> str:
-    """Return "7 of its 8 closest look-alikes are dress"."""
-    if not near:
+def what_was_done(decision: DecisionRow) -> str:
+    """Return who decided what: "Ana kept dress"."""
+    done = {
+        "keep": f"kept {decision.label_after or 'it without a label'}",
+        "not_product": "marked it as not a product photo",
+        "second_look": "asked for a second look",
+    }
+    return f"{decision.reviewer} {done.get(decision.action, f'chose {decision.label_after}')}"
+
+
+def _shown(score: ScoreRow | None, near: dict[int, ProductRow]) -> list[ProductRow]:
+    ids = score.neighbours[:SHOWN] if score else ()
+    return [near[other] for other in ids if other in near]
+
+
+def _comparison(label: str | None, around: Sequence[str | None], suggestion: str) -> str:
+    """Return what speaks for the suggestion: "7 of its 8 closest look-alikes are dress"."""
+    if not around:
         return f"the photo looks like {suggestion}"
-    same = sum(same_label(other.label, suggestion) for other in near)
-    if same == 0:
+    agreeing, own = (
+        sum(same_label(other, name) for other in around) if name else 0
+        for name in (suggestion, label)
+    )
+    if own > agreeing:
+        return (
+            f"the photo itself looks like {suggestion}, though {_share(own, around)} "
+            f"{'is' if own == 1 else 'are'} {label}"
+        )
+    if agreeing == 0:
         return f"the photo itself looks like {suggestion}, its closest look-alikes do not"
-    verb = "is" if same == 1 else "are"
-    return f"{same} of its {len(near)} closest look-alikes {verb} {suggestion}"
+    return f"{_share(agreeing, around)} {'is' if agreeing == 1 else 'are'} {suggestion}"
+
+
+def _share(count: int, around: Sequence[str | None]) -> str:
+    if len(around) == 1:
+        return "its closest look-alike"
+    return f"{count} of its {len(around)} closest look-alikes"
 
 
 def _second_look(product: ProductRow, decision: DecisionRow | None) -> str:
     if decision is None:
-        return "Somebody asked for a second look."
-    who = f"{decision.reviewer} on {_day(decision)}"
+        return "This waits for a second look."
+    since = f"{what_was_done(decision)} on {_day(decision)}"
     if decision.state_after == "second_look":
-        return f"{who} asked for a second look" + (f": {decision.note}" if decision.note else ".")
+        return f"{since}: {decision.note}" if decision.note else f"{since}."
     if decision.image_sha256 != product.image_sha256:
-        return f"The photo has changed since {who} decided on {decision.label_after or 'it'}."
-    if not same_label(product.label_given, decision.label_given):
-        now, then = product.label_given or "nothing", decision.label_given or "nothing"
-        return (
-            f"The feed now says {now}; {who} decided on {decision.label_after} when it said {then}."
-        )
-    return f"It changed after {who} decided."
+        return f"The photo has changed since {since}."
+    then, now = decision.label_given or "nothing", product.label_given or "nothing"
+    return f"The feed changed its label from {then} to {now} after {since}."
 
 
 def _day(decision: DecisionRow) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from catalog_ai.errors import NoModelError, UsageError
+from catalog_ai.services import evidence
 from catalog_ai.services.catalogue import Catalogue, in_plain_words
 from db.commands.exports import add_export
 from db.engine import read, write
@@ -50,6 +51,7 @@ def export(
     with in_plain_words():
         with read(catalogue.engine) as session:
             rows = list(_ROWS[kind](session))
+            last_decision_id = decisions.last_id(session)  # of the snapshot that the rows are from
         data = _csv(_COLUMNS[kind], rows)
         digest = sha256(data).hexdigest()
         name = f"{kind}-{digest[:12]}.{format}"
@@ -61,6 +63,7 @@ def export(
                 file_name=name,
                 rows=len(rows),
                 sha256=digest,
+                last_decision_id=last_decision_id,
                 created_by=created_by,
                 now=datetime.now(UTC),
             )
@@ -70,7 +73,7 @@ def export(
 _COLUMNS = {
     "queue": (
         *("sku", "label", "suggestion", "score", "confidence", "agreement", "label_given"),
-        *("title", "image", "image_sha256"),
+        *("review_state", "title", "image", "image_sha256", "evidence"),
     ),
     "decisions": (
         *("sku", "label", "suggestion", "score", "action", "label_before", "label_given"),
@@ -89,11 +92,14 @@ def _queue(session: Session) -> Iterator[Row]:
         raise NoModelError(
             "nobody has looked for wrong labels yet: run python -m catalog_ai.worker first"
         )
-    for row in review_queries.page(session, model.id, "wrong", None, offset=0, limit=None):
-        score = row.score
+    rows = review_queries.page(session, model.id, "wrong", None, offset=0, limit=None)
+    around = evidence.look_alikes(session, rows)
+    for row in rows:
+        score, seen = row.score, evidence.labels_around(row.score, around)
         yield _product(row) | {
             "confidence": _number(score.confidence if score else None),
             "agreement": _number(score.agreement if score else None),
+            "evidence": evidence.sentence(row.product, score, seen, "wrong", None),
         }
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from catalog_ai.errors import UnknownVersionError
+from catalog_ai.errors import UnknownVersionError, UsageError
 from catalog_ai.services import jobs
 from catalog_ai.services.catalogue import Catalogue, in_plain_words
 from catalog_ai.services.training import look_again
@@ -66,7 +66,16 @@ def start_training(
     activate: bool = False,
     requested_by: str = "",
 ) -> int:
-    """Ask the worker to train on the catalogue's own photos and labels; return the job's id."""
+    """Ask the worker to train on the catalogue's own photos and labels; return the job's id.
+
+    Raises `UsageError` for an unknown recipe, or a number of epochs that cannot be.
+    """
+    if recipe not in RECIPES:
+        raise UsageError(f"there is no recipe {recipe!r}: choose from {', '.join(RECIPES)}")
+    if epochs is not None and epochs < 1:
+        raise UsageError(f"{epochs} epochs cannot be trained: choose 1 or more")
+    if siamese_epochs is not None and siamese_epochs < 0:
+        raise UsageError(f"{siamese_epochs} siamese epochs cannot be trained: choose 0 or more")
     parameters = {
         "recipe": recipe,
         "epochs": epochs,

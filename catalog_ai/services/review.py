@@ -1,9 +1,11 @@
 """The review desk: what waits, why, what was decided, and taking it back."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+
+from sqlalchemy.orm import Session
 
 from catalog_ai.data.sources import NO_LABEL_WORDS, normal_label
 from catalog_ai.errors import UsageError
@@ -88,7 +90,7 @@ def review_queue(
     """Return a page of one of `QUEUES`; a page beyond the last is the last.
 
     Looks wrong: the most suspicious first. Not a known category: the surest suggestion first. The
-    others: the latest change first. Raises `UsageError` for an unknown queue.
+    others: the latest decision first. Raises `UsageError` for an unknown queue.
     """
     if queue not in QUEUES:
         raise UsageError(f"there is no queue {queue!r}: choose from {', '.join(QUEUES)}")
@@ -153,17 +155,10 @@ def categories(catalogue: Catalogue) -> tuple[str, ...]:
 Around = tuple[dict[int, products.ProductRow], dict[int, decision_queries.DecisionRow]]
 
 
-def _around(session: evidence.Session, rows: Iterable[queries.ReviewRow]) -> Around:
-    """Return the neighbours of all rows, and the decisions that stand for them."""
-    found = list(rows)
-    near = {
-        other
-        for row in found
-        if row.score is not None
-        for other in row.score.neighbours[: evidence.SHOWN]
-    }
-    standing = decision_queries.standing(session, [row.product.id for row in found])
-    return products.by_ids(session, sorted(near)), standing
+def _around(session: Session, rows: Sequence[queries.ReviewRow]) -> Around:
+    """Return the look-alikes of all rows, and the decisions that stand for them."""
+    standing = decision_queries.standing(session, [row.product.id for row in rows])
+    return evidence.look_alikes(session, rows), standing
 
 
 def _queue_of(row: queries.ReviewRow) -> str:
@@ -185,7 +180,6 @@ def _item(
     standing: dict[int, decision_queries.DecisionRow],
 ) -> QueueItem:
     product, score, settings = row.product, row.score, catalogue.settings
-    neighbours = evidence.neighbours(settings, score, near)
     decision = standing.get(product.id)
     return QueueItem(
         product_id=product.id,
@@ -197,9 +191,11 @@ def _item(
         confidence=score.confidence if score else 0.0,
         score=score.score if score else None,
         candidates=evidence.candidates(score),
-        neighbours=neighbours,
+        neighbours=evidence.neighbours(settings, score, near),
         agreement=score.agreement if score else None,
-        evidence=evidence.sentence(product, score, neighbours, queue, decision),
+        evidence=evidence.sentence(
+            product, score, evidence.labels_around(score, near), queue, decision
+        ),
         thumbnail=ensure_thumbnail(settings, product.stored_image, product.thumbnail),
         image=settings.home / product.stored_image,
         image_sha256=product.image_sha256,

@@ -2,10 +2,9 @@
 
 from datetime import datetime
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from db.schema import Decision, Export
+from db.schema import Export
 
 
 def add_export(
@@ -16,17 +15,18 @@ def add_export(
     file_name: str,
     rows: int,
     sha256: str,
+    last_decision_id: int | None,
     created_by: str,
     now: datetime,
 ) -> int:
-    """Note an export and the last decision that it can hold; return its id."""
+    """Note an export and the last decision that its content knows of; return its id."""
     export = Export(
         kind=kind,
         format=file_format,
         file_name=file_name,
         rows=rows,
         sha256=sha256,
-        last_decision_id=session.scalar(select(func.max(Decision.id))),
+        last_decision_id=last_decision_id,
         created_by=created_by,
         created_at=now,
     )

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, aliased
 
 from db.schema import Decision
@@ -54,6 +54,11 @@ def by_request_key(session: Session, request_key: str) -> DecisionRow | None:
     query = _with_undone().where(Decision.request_key == request_key)
     found = session.execute(query).first()
     return None if found is None else _row(*found)
+
+
+def last_id(session: Session) -> int | None:
+    """Return the number of the newest decision, None before the first."""
+    return session.scalar(select(func.max(Decision.id)))
 
 
 def standing(session: Session, product_ids: Sequence[int]) -> dict[int, DecisionRow]:

@@ -16,6 +16,8 @@ from db.schema import Assessment, Decision, LabelScore, Prediction, Product
 
 QUEUES = ("wrong", "second_look", "unknown", "decided")
 DECIDED = ("kept", "changed", "not_product")
+_SCORED = ("wrong", "unknown")  # the queues that depend on the assessment
+_AT_ONCE = 500  # ids in one IN list; SQLite takes 32,766 at most
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,14 @@ def page(
     limit: int | None,
 ) -> list[ReviewRow]:
     """Return a part of one queue, in the order in which it is worked off."""
-    query = _rows(model_version_id).where(*_members(queue, category))
+    query = _rows(model_version_id, queue).where(*_members(queue, category))
     query = query.order_by(*_order(queue)).offset(offset).limit(limit)
     return [_review_row(*found) for found in session.execute(query)]
 
 
 def count(session: Session, model_version_id: int, queue: str, category: str | None) -> int:
     """Return how many products wait in one queue."""
-    query = _counted(model_version_id, func.count()).where(*_members(queue, category))
+    query = _counted(model_version_id, queue, func.count()).where(*_members(queue, category))
     return session.scalar(query) or 0
 
 
@@ -68,7 +70,7 @@ def count_by_category(session: Session, model_version_id: int, queue: str) -> di
     """Return label → how many products of it wait in one queue, the most first."""
     counts = func.count()
     query = (
-        _counted(model_version_id, Product.label_current, counts)
+        _counted(model_version_id, queue, Product.label_current, counts)
         .where(*_members(queue, None), Product.label_current.is_not(None))
         .group_by(Product.label_current)
         .order_by(counts.desc(), Product.label_current)
@@ -88,9 +90,15 @@ def many(
 ) -> list[ReviewRow]:
     """Return products with what is known of their labels, by id; None for all."""
     query = _rows(model_version_id).order_by(Product.id)
-    if product_ids is not None:
-        query = query.where(Product.id.in_(product_ids))
-    return [_review_row(*found) for found in session.execute(query)]
+    if product_ids is None:
+        return [_review_row(*found) for found in session.execute(query)]
+    wanted = sorted(set(product_ids))
+    parts = (wanted[start : start + _AT_ONCE] for start in range(0, len(wanted), _AT_ONCE))
+    return [
+        _review_row(*found)
+        for part in parts
+        for found in session.execute(query.where(Product.id.in_(part)))
+    ]
 
 
 def products_by_label(session: Session) -> dict[str, int]:
@@ -143,10 +151,12 @@ def _order(queue: str) -> list[Any]:
         return [LabelScore.score.desc(), Product.id]
     if queue == "unknown":
         return [LabelScore.confidence.desc().nulls_last(), Product.id]
-    return [Product.updated_at.desc(), Product.id.desc()]
+    last = select(func.max(Decision.id)).where(Decision.product_id == Product.id)
+    return [last.scalar_subquery().desc(), Product.id.desc()]
 
 
-def _fresh(model_version_id: int) -> ColumnElement[bool]:
+def fresh(model_version_id: int) -> ColumnElement[bool]:
+    """Return the condition that a score is about the product's present photo and label."""
     return and_(
         LabelScore.product_id == Product.id,
         LabelScore.model_version_id == model_version_id,
@@ -158,20 +168,24 @@ def _fresh(model_version_id: int) -> ColumnElement[bool]:
     )
 
 
-def _rows(model_version_id: int) -> Select[Product, LabelScore, list[str], bool]:
+def _rows(model_version_id: int, queue: str = "") -> Select[Product, LabelScore, list[str], bool]:
     seen = and_(
         Prediction.product_id == Product.id, Prediction.model_version_id == model_version_id
     )
     return (
         select(Product, LabelScore, Assessment.classes, Prediction.trained_on)
-        .outerjoin(LabelScore, _fresh(model_version_id))
+        # An inner join lets "wrong" start from the index of what is flagged, not from all products.
+        .join(LabelScore, fresh(model_version_id), isouter=queue != "wrong")
         .outerjoin(Assessment, Assessment.id == LabelScore.assessment_id)
         .outerjoin(Prediction, seen)
     )
 
 
-def _counted(model_version_id: int, *columns: Any) -> Select[Any]:
-    return select(*columns).select_from(Product).outerjoin(LabelScore, _fresh(model_version_id))
+def _counted(model_version_id: int, queue: str, *columns: Any) -> Select[Any]:
+    query = select(*columns).select_from(Product)
+    if queue not in _SCORED:
+        return query
+    return query.join(LabelScore, fresh(model_version_id), isouter=queue != "wrong")
 
 
 def _review_row(
