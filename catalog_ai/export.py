@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from catalog_ai import cli
+from catalog_ai.errors import UsageError
 from catalog_ai.services.catalogue import open_catalogue
 from catalog_ai.services.exporting import FORMATS, KINDS, export
 from catalog_ai.services.photos import write_whole
@@ -21,7 +22,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--out", metavar="FILE", required=True, help="where to write it")
     options = parser.parse_args(arguments)
     file = export(open_catalogue(cli.settings_of(options)), options.kind, options.format)
-    write_whole(Path(options.out), file.data)
+    try:
+        write_whole(Path(options.out), file.data)
+    except OSError as error:
+        raise UsageError(
+            f"{options.out} cannot be written: {error.strerror}; name another file with --out"
+        ) from error
     print(f"{file.rows:,} rows written to {options.out}")
     return 0
 

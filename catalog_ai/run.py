@@ -115,7 +115,15 @@ def _children(
     environment: dict[str, str], host: str, port: int
 ) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Start worker and dashboard; end both, whatever happens to this process."""
-    dashboard = ("streamlit", "run", "streamlit_app.py", "--server.headless", "true")
+    dashboard = (
+        "streamlit",
+        "run",
+        "streamlit_app.py",
+        "--server.headless",
+        "true",
+        "--logger.level",
+        "warning",
+    )
     where = ("--server.address", host, "--server.port", str(port))
     commands = (("catalog_ai.worker", "--loop"), (*dashboard, *where))
     started: list[subprocess.Popen[bytes]] = []

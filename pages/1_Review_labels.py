@@ -46,6 +46,7 @@ def show_filters(catalogue: Catalogue) -> QueuePage:
             required=True,
             key="review.queue",
             bind="query-params",
+            on_change=state.first_page,
             label_visibility="collapsed",
         )
         names = (viewmodels.ALL, *cache.cached(catalogue, TOPICS, review.categories))
@@ -54,6 +55,7 @@ def show_filters(catalogue: Catalogue) -> QueuePage:
             names,
             key="review.category",
             bind="query-params",
+            on_change=state.first_page,
             label_visibility="collapsed",
             width=220,
         )
@@ -65,7 +67,7 @@ def show_filters(catalogue: Catalogue) -> QueuePage:
     }
     page = cache.cached(catalogue, TOPICS, review.review_queue, **chosen)
     if page.pages > 1:
-        number = st.pagination(page.pages, key="review.page", bind="query-params")
+        number = st.pagination(page.pages, key=state.PAGE, bind="query-params")
         page = cache.cached(catalogue, TOPICS, review.review_queue, **chosen, page=number)
     return page
 
@@ -82,11 +84,11 @@ def focused(catalogue: Catalogue, page: QueuePage) -> QueueItem | None:
 
 def show_messages() -> None:
     """Say what the last click did, with its undo, or why it did nothing."""
-    error, last = state.take_error(), state.last_decision()
+    error, said = state.take_error(), state.last_sentence()
     if error:
         st.warning(viewmodels.plain(error), icon=":material/front_hand:")
-    elif last is not None:
-        st.caption(f":material/check: {viewmodels.plain(last.sentence)}")
+    elif said:
+        st.caption(f":material/check: {viewmodels.plain(said)}")
 
 
 def show_item(catalogue: Catalogue, page: QueuePage, item: QueueItem) -> None:
@@ -100,12 +102,7 @@ def show_item(catalogue: Catalogue, page: QueuePage, item: QueueItem) -> None:
         with picture:
             st.html(f"<div class='hero'>{viewmodels.photo(item.image)}</div>")
         with facts:
-            score = "" if item.score is None else f"{item.score:.2f} likely wrong · "
-            st.html(
-                f"{viewmodels.verdict(item)}<div>{viewmodels.escaped(item.evidence)}</div>"
-                f"<div class='muted'>{score}{viewmodels.escaped(item.sku)} "
-                f"{viewmodels.escaped(item.title) if item.title else ''}</div>"
-            )
+            st.html(viewmodels.facts(item))
             show_buttons(catalogue, item, following)
             st.html(viewmodels.alikes(item))
             show_moves(catalogue, before, following)
@@ -135,6 +132,30 @@ def show_buttons(catalogue: Catalogue, item: QueueItem, following: int | None) -
             args = (catalogue, item, following, "relabel", candidate.label)
             words = f"{viewmodels.plain(candidate.label)} {candidate.probability:.0%}"
             st.button(words, shortcut=str(place), args=args, key=f"review.choice.{place}", **common)
+    show_other_labels(catalogue, item, following, disabled=nameless)
+
+
+def show_other_labels(
+    catalogue: Catalogue, item: QueueItem, following: int | None, *, disabled: bool
+) -> None:
+    """Offer the categories that have no key of their own."""
+    with_key = {candidate.label for candidate in item.candidates}
+    names = cache.cached(catalogue, TOPICS, review.categories)
+    others = [name for name in names if name not in with_key]
+    if others:
+        key = f"review.other.{item.product_id}.{item.version}"
+        st.selectbox(
+            "Another label",
+            others,
+            index=None,
+            placeholder="Another label",
+            key=key,
+            label_visibility="collapsed",
+            width=220,
+            disabled=disabled,
+            on_change=state.decide_chosen,
+            args=(catalogue, item, following, key),
+        )
 
 
 def show_moves(catalogue: Catalogue, before: int | None, following: int | None) -> None:

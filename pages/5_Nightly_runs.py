@@ -42,7 +42,6 @@ def chosen(history: tuple[runs.RunView, ...], reader: viewmodels.tzinfo) -> runs
         format_func=lambda number: (
             f"{viewmodels.local(by_id[number].started_at, reader)}: {by_id[number].source}"
         ),
-        key="runs.run",
     )
     st.query_params["run"] = str(picked)
     return by_id[picked]

@@ -12,7 +12,9 @@ from catalog_ai.services.review import QueueItem
 from pages._ui import frame
 
 ITEM = "item"  # query parameter
+PAGE = "review.page"
 _LAST = "review.last"
+_SAID = "review.said"
 _ERROR = "review.error"
 _KEYS = "review.keys"
 
@@ -46,7 +48,7 @@ def decide(
 ) -> None:
     """Store a decision and go on to the next item; what went wrong is shown on the next draw."""
     try:
-        st.session_state[_LAST] = deciding.decide(
+        decided = deciding.decide(
             catalogue,
             item.product_id,
             action,
@@ -59,7 +61,15 @@ def decide(
     except CatalogError as error:
         st.session_state[_ERROR] = str(error)
         return
+    st.session_state[_LAST], st.session_state[_SAID] = decided, decided.sentence
     set_focus(following)
+
+
+def decide_chosen(catalogue: Catalogue, item: QueueItem, following: int | None, key: str) -> None:
+    """Store the label chosen in the list under `key`."""
+    chosen = st.session_state.get(key)
+    if chosen:
+        decide(catalogue, item, following, "relabel", chosen)
 
 
 def undo(catalogue: Catalogue, decision_id: int, product_id: int) -> None:
@@ -71,14 +81,25 @@ def undo(catalogue: Catalogue, decision_id: int, product_id: int) -> None:
     except CatalogError as error:
         st.session_state[_ERROR] = str(error)
         return
-    st.session_state[_LAST] = undone
+    st.session_state[_LAST], st.session_state[_SAID] = None, undone.sentence
     set_focus(product_id)
 
 
 def last_decision() -> Decided | None:
-    """Return what was decided last in this session."""
+    """Return what was decided last in this session, None where that was taken back."""
     last: Decided | None = st.session_state.get(_LAST)
     return last
+
+
+def last_sentence() -> str:
+    """Return what the last decision or undo of this session did."""
+    return str(st.session_state.get(_SAID, ""))
+
+
+def first_page() -> None:
+    """Begin at the first item again, after another queue or category was chosen."""
+    st.session_state[PAGE] = 1
+    set_focus(None)
 
 
 def take_error() -> str:

@@ -133,6 +133,20 @@ def verdict(item: QueueItem) -> str:
     )
 
 
+def facts(item: QueueItem) -> str:
+    """Return what is known of an item, as HTML: the verdict, why, how sure, and which product."""
+    known = []
+    if item.score is not None:
+        known.append(f"suspicion {item.score:.2f} of 1")
+    if item.suggestion:
+        known.append(f"{item.suggestion} {item.confidence:.0%} sure")
+    known += [item.sku, item.title]
+    return (
+        f"{verdict(item)}<div>{escaped(item.evidence)}</div>"
+        f"<div class='muted'>{escaped(' · '.join(part for part in known if part))}</div>"
+    )
+
+
 def tile(item: QueueItem) -> str:
     """Return the words under an item's photo, as HTML; the value one sorts by is among them."""
     change = escaped(item.label)

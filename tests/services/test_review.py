@@ -1,0 +1,261 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import select, update
+
+from catalog_ai.errors import UsageError
+from catalog_ai.services import review
+from catalog_ai.services.catalogue import Catalogue
+from catalog_ai.services.deciding import decide
+from catalog_ai.services.review import QUEUES, review_queue
+from db.engine import read, write
+from db.schema import LabelScore, ModelVersion, Product
+from tests.helpers import CLASSES, UNKNOWN_LABELS, Seeded, seed_catalogue
+
+
+def ids(catalogue: Catalogue, queue: str = "wrong", **options: object) -> list[int]:
+    return [item.product_id for item in review_queue(catalogue, queue=queue, **options).items]
+
+
+def change(catalogue: Catalogue, product_id: int, **columns: object) -> None:
+    with write(catalogue.engine, touches=("products",)) as session:
+        session.execute(update(Product).where(Product.id == product_id).values(**columns))
+
+
+def settle(catalogue: Catalogue, product_id: int, action: str, label: str | None = None) -> None:
+    item = review.product_item(catalogue, product_id)
+    assert item is not None
+    decide(
+        catalogue,
+        product_id,
+        action,
+        label=label,
+        reviewer="Ben",
+        request_key=f"{action}-{product_id}-{item.version}",
+        seen_version=item.version,
+        seen_sha256=item.image_sha256,
+    )
+
+
+def members(catalogue: Catalogue, seeded: Seeded, queue: str) -> set[int]:
+    """Who belongs into a queue, product by product."""
+    found = set()
+    with read(catalogue.engine) as session:
+        for product in session.scalars(select(Product)):
+            score = session.get(LabelScore, (product.id, seeded.model_id))
+            if score is not None and (score.label, score.image_sha256) != (
+                product.label_current,
+                product.image_sha256,
+            ):
+                score = None
+            is_open = product.review_state == "open"
+            no_category = product.label_current is None or (score and not score.known_label)
+            belongs = {
+                "wrong": is_open and score is not None and score.looks_wrong,
+                "second_look": product.review_state == "second_look",
+                "unknown": is_open and bool(no_category),
+                "decided": product.review_state in {"kept", "changed", "not_product"},
+            }
+            if belongs[queue]:
+                found.add(product.id)
+    return found
+
+
+def disturb(catalogue: Catalogue, seeded: Seeded) -> None:
+    """Decisions of every kind, a photo and a label that changed, a label that vanished."""
+    wrong = seeded.wrong_ids
+    settle(catalogue, wrong[0], "accept")
+    settle(catalogue, wrong[1], "not_product")
+    settle(catalogue, wrong[2], "second_look")
+    settle(catalogue, seeded.product_ids[-1], "keep")
+    change(catalogue, wrong[3], image_sha256="another")
+    change(catalogue, wrong[4], label_current="hat")
+    change(catalogue, seeded.product_ids[-2], label_current=None)
+
+
+def test_the_most_suspicious_come_first(catalogue: Catalogue, seeded: Seeded) -> None:
+    page = review_queue(catalogue)
+    assert [item.product_id for item in page.items] == list(seeded.wrong_ids)
+    assert (page.total, page.page, page.pages) == (len(seeded.wrong_ids), 1, 1)
+    scores = [item.score or 0.0 for item in page.items]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_equal_scores_come_in_the_order_of_ids(catalogue: Catalogue, seeded: Seeded) -> None:
+    with write(catalogue.engine) as session:
+        session.execute(update(LabelScore).where(LabelScore.looks_wrong).values(score=0.9))
+    assert ids(catalogue) == sorted(seeded.wrong_ids)
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_each_queue_holds_who_belongs_there(
+    catalogue: Catalogue, seeded: Seeded, queue: str
+) -> None:
+    disturb(catalogue, seeded)
+    expected = members(catalogue, seeded, queue)
+    assert expected, "the test catalogue should have one of every kind"
+    page = review_queue(catalogue, queue=queue, per_page=50)
+    assert {item.product_id for item in page.items} == expected
+    assert page.total == len(expected) == review.progress(catalogue).by_queue[queue]
+    for category in (*CLASSES, "Polo"):
+        part = review_queue(catalogue, queue=queue, category=category, per_page=50)
+        labels = {item.product_id: item.label for item in page.items}
+        assert {item.product_id for item in part.items} == {
+            product for product, label in labels.items() if label == category
+        }
+        assert part.total == len(part.items)
+
+
+@pytest.mark.parametrize("queue", QUEUES)
+def test_one_item_says_which_queue_it_is_in(
+    catalogue: Catalogue, seeded: Seeded, queue: str
+) -> None:
+    disturb(catalogue, seeded)
+    for product_id in ids(catalogue, queue, per_page=50):
+        item = review.product_item(catalogue, product_id)
+        assert item is not None
+        assert item.reason == queue
+
+
+def test_pages_cover_the_queue_once_and_clamp(catalogue: Catalogue) -> None:
+    seeded = seed_catalogue(catalogue, 40, flagged=11)
+    pages = [review_queue(catalogue, page=number, per_page=4) for number in (1, 2, 3)]
+    assert [item.product_id for page in pages for item in page.items] == list(seeded.wrong_ids)
+    assert {(page.total, page.pages) for page in pages} == {(11, 3)}
+    assert review_queue(catalogue, page=99, per_page=4) == pages[2]
+    assert review_queue(catalogue, page=-1, per_page=4) == pages[0]
+
+
+def test_an_unknown_queue_is_named_with_the_choices(catalogue: Catalogue) -> None:
+    with pytest.raises(UsageError, match=r"'wrogn'.*wrong, second_look, unknown, decided"):
+        review_queue(catalogue, queue="wrogn")
+
+
+def test_an_item_carries_its_evidence(catalogue: Catalogue, seeded: Seeded) -> None:
+    item = review_queue(catalogue).items[0]
+    assert item.sku == "AB-001"
+    assert item.label == item.label_given
+    assert item.label != item.suggestion == item.candidates[0].label
+    assert item.confidence == pytest.approx(item.candidates[0].probability)
+    assert sum(candidate.probability for candidate in item.candidates) == pytest.approx(1)
+    assert item.evidence.startswith(f"Labelled {item.label}; ")
+    assert item.evidence.count(item.suggestion) >= 1
+    assert len(item.neighbours) == 8
+    assert seeded.wrong_ids[0] not in [near.product_id for near in item.neighbours]
+    assert all(near.thumbnail.is_file() for near in item.neighbours)
+    assert item.thumbnail.is_file()
+    assert item.image.is_file()
+
+
+def test_photos_that_the_model_learnt_from_are_marked(catalogue: Catalogue, seeded: Seeded) -> None:
+    marked = [item.trained_on for item in review_queue(catalogue).items]
+    assert marked == [False, False, False, False, True, False]
+
+
+def test_a_deleted_thumbnail_is_drawn_again(catalogue: Catalogue, seeded: Seeded) -> None:
+    review_queue(catalogue).items[0].thumbnail.unlink()
+    assert review_queue(catalogue).items[0].thumbnail.is_file()
+
+
+def test_the_surest_suggestion_comes_first_among_unknown_labels(
+    catalogue: Catalogue, seeded: Seeded
+) -> None:
+    change(catalogue, seeded.product_ids[-1], label_current=None)  # stale score: no suggestion
+    items = review_queue(catalogue, queue="unknown").items
+    assert [item.product_id for item in items][-1] == seeded.product_ids[-1]
+    assert {item.label for item in items[:2]} == set(UNKNOWN_LABELS)
+    assert items[0].confidence >= items[1].confidence
+    assert items[0].score is None
+
+
+def test_a_second_look_says_what_the_feed_did(catalogue: Catalogue, seeded: Seeded) -> None:
+    (item,) = review_queue(catalogue, queue="second_look").items
+    assert item.product_id == seeded.second_look_id
+    assert item.evidence.startswith("The feed changed its label from ")
+    assert f" to {item.label_given} after Ana chose " in item.evidence
+
+
+def test_the_note_travels_with_the_second_look(catalogue: Catalogue, seeded: Seeded) -> None:
+    item = review_queue(catalogue).items[0]
+    decide(
+        catalogue,
+        item.product_id,
+        "second_look",
+        reviewer="Ben",
+        request_key="one",
+        seen_version=1,
+        seen_sha256=item.image_sha256,
+        note=" is it a skirt? ",
+    )
+    asked = review_queue(catalogue, queue="second_look").items[0]
+    assert asked.product_id == item.product_id, "the latest decision comes first"
+    assert asked.note_from_before == "is it a skirt?"
+    assert asked.evidence.endswith(": is it a skirt?")
+
+
+def test_decided_ones_come_in_the_order_of_decisions(catalogue: Catalogue, seeded: Seeded) -> None:
+    order = [seeded.wrong_ids[3], seeded.wrong_ids[0], seeded.wrong_ids[5]]
+    for product_id in order:
+        settle(catalogue, product_id, "keep")
+    change(catalogue, order[0], updated_at=datetime.now(UTC) + timedelta(hours=1))  # a delivery
+    assert ids(catalogue, "decided") == order[::-1]
+
+
+def test_what_was_kept_is_not_asked_again(catalogue: Catalogue, seeded: Seeded) -> None:
+    """The next assessment may flag it as often as it likes."""
+    kept = seeded.wrong_ids[0]
+    settle(catalogue, kept, "keep")
+    with write(catalogue.engine) as session:
+        session.execute(
+            update(LabelScore).where(LabelScore.product_id == kept).values(looks_wrong=True)
+        )
+    assert kept not in ids(catalogue)
+
+
+def test_another_models_scores_do_not_count(catalogue: Catalogue, seeded: Seeded) -> None:
+    with write(catalogue.engine) as session:
+        session.execute(update(ModelVersion).values(is_active=False))
+    assert review_queue(catalogue).total == 0
+    assert review_queue(catalogue, queue="second_look").total == 1
+
+
+def test_progress_counts_people_not_clicks(catalogue: Catalogue, seeded: Seeded) -> None:
+    before = review.progress(catalogue)
+    assert (before.decided, before.left, before.today) == (0, 6 + 1 + 2, 0)
+    assert sum(before.by_category.values()) == 6
+    settle(catalogue, seeded.wrong_ids[0], "accept")
+    settle(catalogue, seeded.wrong_ids[0], "relabel", "hat")
+    after = review.progress(catalogue)
+    assert (after.decided, after.left, after.today) == (1, 8, 1)
+    assert sum(after.by_category.values()) == 5
+
+
+def test_today_is_the_readers_day(catalogue: Catalogue, seeded: Seeded) -> None:
+    settle(catalogue, seeded.wrong_ids[0], "keep")
+    now = datetime.now(UTC)
+    assert review.progress(catalogue, since=now - timedelta(minutes=5)).today == 1
+    assert review.progress(catalogue, since=now + timedelta(minutes=5)).today == 0
+
+
+def test_categories_are_the_models_and_those_given_by_people(
+    catalogue: Catalogue, seeded: Seeded
+) -> None:
+    assert review.categories(catalogue) == CLASSES
+    settle(catalogue, seeded.unknown_ids[0], "keep")  # keeps "Polo": still no category
+    assert review.categories(catalogue) == CLASSES
+
+
+def test_without_a_model_categories_are_what_was_delivered(
+    catalogue: Catalogue, seeded: Seeded
+) -> None:
+    with write(catalogue.engine) as session:
+        session.execute(update(ModelVersion).values(is_active=False))
+    assert set(review.categories(catalogue)) == {*CLASSES, "Polo"}, "'Not sure' is no category"
+
+
+def test_an_empty_catalogue_has_empty_queues(catalogue: Catalogue) -> None:
+    for queue in QUEUES:
+        assert review_queue(catalogue, queue=queue, page=3) == review.QueuePage((), 0, 1, 1)
+    assert review.progress(catalogue).left == 0
+    assert review.categories(catalogue) == ()
+    assert review.product_item(catalogue, 1) is None
