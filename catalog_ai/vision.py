@@ -3,18 +3,36 @@
 PyPI's torchvision wheels for Linux are compiled against CUDA. Beside a CPU-only torch their
 compiled operators do not load, and `import torchvision` fails with "operator torchvision::nms does
 not exist". Declaring the schemas of `nms` and `qnms` first makes it import; transforms, datasets
-and models work, only the compiled operators (which nothing here uses) are missing. With a CUDA
-build of torch nothing is missing and nothing is declared.
+and models work, only the compiled operators (which nothing here uses) are missing. Where they do
+load, as with CUDA builds and with CPU builds of both, nothing is declared: a second declaration of
+an operator that a library brings ends the process.
 """
+
+from importlib.util import find_spec
+from pathlib import Path
 
 import torch
 
 
-def declare_missing_operators(
-    *, has_cuda_build: bool | None = None
-) -> torch.library.Library | None:
-    """Declare what a CPU-only torch lacks; the library returned must be kept alive."""
-    if torch.version.cuda is not None if has_cuda_build is None else has_cuda_build:
+def compiled_operators_load() -> bool:
+    """Return whether torchvision's compiled operators work beside this torch.
+
+    Asks as torchvision itself does when imported, without importing it.
+    """
+    spec = find_spec("torchvision")
+    for folder in (spec.submodule_search_locations or ()) if spec else ():
+        for library in Path(folder).glob("_C.*"):
+            try:
+                torch.ops.load_library(str(library))
+            except OSError:
+                continue
+            return True
+    return False
+
+
+def declare_missing_operators() -> torch.library.Library | None:
+    """Declare what is missing, None if nothing is; the library returned must be kept alive."""
+    if compiled_operators_load():
         return None
     library = torch.library.Library("torchvision", "FRAGMENT")
     for name in ("nms", "qnms"):
@@ -27,4 +45,4 @@ _library = declare_missing_operators()
 
 from torchvision import transforms  # noqa: E402  (only after the declarations)
 
-__all__ = ["declare_missing_operators", "transforms"]
+__all__ = ["compiled_operators_load", "declare_missing_operators", "transforms"]

@@ -1,0 +1,259 @@
+import csv
+import io
+import json
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from sqlalchemy import select, update
+
+from catalog_ai import cli
+from catalog_ai import export as command
+from catalog_ai.errors import NoModelError, UsageError
+from catalog_ai.services import review
+from catalog_ai.services.catalogue import Catalogue
+from catalog_ai.services.deciding import decide, undo
+from catalog_ai.services.exporting import KINDS, ExportFile, export
+from db.engine import read, write
+from db.schema import Decision, Export, LabelScore, Product
+from tests.helpers import Seeded
+
+PAYLOADS = (
+    "=1+1",
+    "+1+1",
+    "-1+1",
+    "@SUM(A1:A9)",
+    "\t=1+1",
+    "\r=1+1",
+    "\n=1+1",
+    '=HYPERLINK("https://evil.example","click")',
+    "=cmd|' /C calc'!A0",
+)
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+def table(file: ExportFile) -> list[dict[str, str]]:
+    text = file.data.decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+
+
+def settle(catalogue: Catalogue, product_id: int, action: str, note: str = "") -> int:
+    item = review.product_item(catalogue, product_id)
+    assert item is not None
+    return decide(
+        catalogue,
+        product_id,
+        action,
+        reviewer="Ana",
+        request_key=f"{action}-{product_id}-{item.version}",
+        seen_version=item.version,
+        seen_sha256=item.image_sha256,
+        note=note,
+    ).decision_id
+
+
+def change(catalogue: Catalogue, product_id: int, **columns: object) -> None:
+    with write(catalogue.engine) as session:
+        session.execute(update(Product).where(Product.id == product_id).values(**columns))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_file_starts_with_the_same_columns(
+    catalogue: Catalogue, seeded: Seeded, kind: str
+) -> None:
+    file = export(catalogue, kind)
+    assert file.data.startswith(BYTE_ORDER_MARK + b"sku,label,suggestion,score,")
+    assert file.rows == len(table(file)) > 0
+
+
+def test_the_queue_is_what_the_page_shows(catalogue: Catalogue, seeded: Seeded) -> None:
+    items = review.review_queue(catalogue, per_page=50).items
+    rows = table(export(catalogue, "queue"))
+    assert [row["sku"] for row in rows] == [item.sku for item in items]
+    for row, item in zip(rows, items, strict=True):
+        assert (row["label"], row["suggestion"]) == (item.label, item.suggestion)
+        assert float(row["score"]) == pytest.approx(item.score, abs=1e-4)
+        assert float(row["confidence"]) == pytest.approx(item.confidence, abs=1e-4)
+        assert row["evidence"] == item.evidence
+        assert row["review_state"] == "open"
+        assert row["image_sha256"] == item.image_sha256
+
+
+def test_an_empty_queue_is_a_header(catalogue: Catalogue, seeded: Seeded) -> None:
+    with write(catalogue.engine) as session:
+        session.execute(update(LabelScore).values(looks_wrong=False))
+    file = export(catalogue, "queue")
+    assert (file.rows, file.data.count(b"\r\n")) == (0, 1)
+
+
+def test_before_the_worker_has_looked_it_says_what_to_run(catalogue: Catalogue) -> None:
+    with pytest.raises(NoModelError, match=r"run python -m catalog_ai\.worker first"):
+        export(catalogue, "queue")
+    assert export(catalogue, "decisions").rows == export(catalogue, "products").rows == 0
+
+
+def test_decisions_say_who_what_when_and_whether_it_stands(
+    catalogue: Catalogue, seeded: Seeded
+) -> None:
+    before = review.review_queue(catalogue).items[0]
+    made = settle(catalogue, before.product_id, "accept", "sleeves")
+    taken_back = settle(catalogue, seeded.wrong_ids[1], "keep")
+    undo(catalogue, taken_back, reviewer="Ben", request_key="undo")
+    last, kept, accepted, _ = table(export(catalogue, "decisions"))
+    assert accepted["decision_id"] == str(made)
+    assert (accepted["sku"], accepted["action"], accepted["reviewer"]) == (
+        before.sku,
+        "accept",
+        "Ana",
+    )
+    assert (accepted["label_before"], accepted["label"]) == (before.label, before.suggestion)
+    assert (accepted["note"], accepted["undone"]) == ("sleeves", "no")
+    assert accepted["image_sha256"] == before.image_sha256
+    assert accepted["decided_at"].endswith("+00:00")
+    assert (kept["action"], kept["undone"]) == ("keep", "yes")
+    assert (last["action"], last["reviewer"]) == ("undo", "Ben")
+
+
+def test_products_carry_everything_that_was_delivered(catalogue: Catalogue, seeded: Seeded) -> None:
+    change(catalogue, 1, title='A "long", red\ndress – été', attributes={"b": "é", "a": "=1"})
+    rows = table(export(catalogue, "products"))
+    assert len(rows) == len(seeded.product_ids)
+    assert rows[0]["title"] == 'A "long", red\ndress – été'
+    assert rows[0]["attributes"] == '{"a": "=1", "b": "é"}'
+    assert json.loads(rows[1]["attributes"])["season"] == "summer"
+    unknown = rows[seeded.unknown_ids[0] - 1]
+    assert (unknown["label"], unknown["score"], unknown["review_state"]) == ("Polo", "", "open")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("payload", PAYLOADS)
+def test_no_spreadsheet_runs_what_the_feed_delivered(
+    catalogue: Catalogue, seeded: Seeded, kind: str, payload: str
+) -> None:
+    target = seeded.wrong_ids[0]
+    change(catalogue, target, sku=payload, title=payload, label_given=payload, image_path=payload)
+    settle(catalogue, target, "second_look" if kind != "queue" else "keep", note=payload)
+    change(catalogue, target, review_state="open")
+    rows = [row for row in table(export(catalogue, kind)) if row["sku"].endswith(payload)]
+    assert rows
+    for row in rows:
+        cells = [cell for cell in row.values() if payload in cell]
+        assert len(cells) >= 2
+        assert all(cell == f"'{payload}" for cell in cells)
+
+
+def test_numbers_stay_numbers(catalogue: Catalogue, seeded: Seeded) -> None:
+    with write(catalogue.engine) as session:
+        session.execute(update(LabelScore).values(agreement=0.0, score=0.123456))
+    row = table(export(catalogue, "queue"))[0]
+    assert (row["score"], row["agreement"]) == ("0.1235", "0.0")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_content_has_the_same_name(
+    catalogue: Catalogue, seeded: Seeded, kind: str
+) -> None:
+    """Streamlit serves a file by its name: another content needs another one."""
+    first = export(catalogue, kind)
+    assert export(catalogue, kind) == first
+    assert sha256(first.data).hexdigest()[:12] in first.file_name
+    assert first.file_name.startswith(f"{kind}-")
+    assert first.file_name.endswith(".csv")
+    settle(catalogue, seeded.wrong_ids[0], "accept")
+    assert export(catalogue, kind).file_name != first.file_name
+
+
+def test_what_was_handed_out_is_on_record(catalogue: Catalogue, seeded: Seeded) -> None:
+    last = settle(catalogue, seeded.wrong_ids[0], "keep")
+    file = export(catalogue, "decisions", created_by="Ana")
+    settle(catalogue, seeded.wrong_ids[1], "keep")
+    with read(catalogue.engine) as session:
+        (record,) = session.scalars(select(Export))
+    assert (record.kind, record.format, record.created_by) == ("decisions", "csv", "Ana")
+    assert (record.file_name, record.rows) == (file.file_name, file.rows)
+    assert record.sha256 == sha256(file.data).hexdigest()
+    assert record.last_decision_id == last
+
+
+def test_a_decision_made_while_exporting_is_not_on_record_as_handed_out(
+    catalogue: Catalogue, seeded: Seeded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next change file would leave it out for good."""
+    from catalog_ai.services import exporting
+
+    real = exporting._csv
+
+    def meanwhile(*args: object) -> bytes:
+        settle(catalogue, seeded.wrong_ids[0], "keep")
+        return real(*args)
+
+    monkeypatch.setattr(exporting, "_csv", meanwhile)
+    file = export(catalogue, "decisions")
+    with read(catalogue.engine) as session:
+        recorded = session.scalars(select(Export.last_decision_id)).one()
+        assert recorded < max(session.scalars(select(Decision.id)))
+    assert [row["decision_id"] for row in table(file)] == [str(recorded)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "format", "words"),
+    [
+        ("looks", "csv", "no export 'looks': choose from queue, decisions, products"),
+        ("queue", "xlsx", "no format 'xlsx': choose from csv"),
+    ],
+)
+def test_another_kind_or_format_is_refused(
+    catalogue: Catalogue, kind: str, format: str, words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        export(catalogue, kind, format)
+
+
+@pytest.fixture
+def at_home(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CATALOG_HOME", str(catalogue.settings.home))
+
+
+@pytest.mark.usefixtures("at_home")
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_command_writes_what_the_page_offers(
+    catalogue: Catalogue, seeded: Seeded, tmp_path: Path, kind: str, capsys: pytest.CaptureFixture
+) -> None:
+    out = tmp_path / "new folder" / "file.csv"
+    assert cli.run(command.main, [kind, "--format", "csv", "--out", str(out)]) == 0
+    file = export(catalogue, kind)
+    assert out.read_bytes() == file.data
+    assert capsys.readouterr().out == f"{file.rows} rows written to {out}\n"
+    assert [path.name for path in out.parent.iterdir()] == ["file.csv"], "no temporary file"
+
+
+@pytest.mark.usefixtures("at_home")
+def test_the_command_says_what_is_missing_and_leaves_the_old_file(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    out = tmp_path / "queue.csv"
+    out.write_text("yesterday's")
+    assert cli.run(command.main, ["queue", "--out", str(out)]) == 65
+    error = capsys.readouterr().err
+    assert error.startswith("error: nobody has looked for wrong labels yet: run python -m")
+    assert out.read_text() == "yesterday's"
+
+
+@pytest.mark.usefixtures("at_home")
+def test_a_place_that_cannot_be_written_is_said_in_words(
+    tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    file = tmp_path / "a file"
+    file.touch()
+    assert cli.run(command.main, ["products", "--out", str(file / "products.csv")]) == 2
+    assert "cannot be written" in capsys.readouterr().err
+
+
+def test_the_command_takes_another_database(
+    catalogue: Catalogue, seeded: Seeded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CATALOG_HOME", str(tmp_path / "another home"))
+    out = tmp_path / "products.csv"
+    url = catalogue.settings.database_url
+    assert cli.run(command.main, ["products", "--out", str(out), "--database", url]) == 0
+    assert out.read_bytes() == export(catalogue, "products").data
