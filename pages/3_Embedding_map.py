@@ -60,7 +60,7 @@ def figure(view: MapView, by: str) -> go.Figure:
             hovertemplate="%{text}<extra></extra>",
         )
     drawn.update_layout(
-        height=680,
+        height=620,
         margin={"l": 0, "r": 0, "t": 0, "b": 0},
         xaxis={"visible": False},
         yaxis={"visible": False, "scaleanchor": "x"},

@@ -20,7 +20,7 @@ def project(vectors: NDArray[np.float32], *, seed: int = 0) -> NDArray[np.float3
     # Euclidean orders unit vectors as the cosine does, and is what search measures.
     layout = UMAP(
         n_neighbors=min(15, len(vectors) - 1),
-        min_dist=0.1,
+        min_dist=0.4,  # roomy: on a map one clicks single products
         metric="euclidean",
         init="spectral" if len(vectors) > 100 else "random",
         random_state=seed,

@@ -22,7 +22,8 @@ CSS = """
 .photo { display: block; width: 100%; object-fit: contain; background: #fff;
   border: 1px solid #e8e3d9; border-radius: .5rem; }
 .card .photo { height: 178px; } .card.large .photo { height: 340px; }
-.hero .photo { height: min(560px, 62vh); }
+.hero .photo { width: auto; max-width: 100%; height: auto; max-height: min(600px, 66vh);
+  margin: 0 auto; }
 .bar { display: grid; grid-template-columns: 9rem 1fr 3rem; gap: .6rem; align-items: center;
   font-size: .88rem; padding: .12rem 0; }
 .bar span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }

@@ -161,7 +161,7 @@ def alikes(item: QueueItem) -> str:
     cells = []
     for near in item.neighbours:
         agrees = near.label == item.label
-        word, css = ("✓ same", "agree") if agrees else ("✗ other", "disagree")
+        word, css = ("✓ same label", "agree") if agrees else ("✗ other label", "disagree")
         cells.append(
             f"<div class='tile'>{photo(near.thumbnail)}"
             f"<div class='clip'>{escaped(near.label)}</div>"

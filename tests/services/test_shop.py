@@ -68,26 +68,21 @@ def test_without_words_the_newest_are_found(catalogue: Catalogue, seeded: Seeded
     assert skus(shop.find_products(catalogue, limit=3)) == ["AB-024", "AB-023", "AB-022"]
 
 
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("ab-00", [f"AB-00{number}" for number in range(1, 10)]),
-        ("  AB-007 ", ["AB-007"]),
-        ("NO. 12", ["AB-012"]),
-        ("50% off", ["AB-003"]),
-        ("%", ["AB-003"]),
-        ("_", ["AB-005"]),
-        ("\\", ["AB-006"]),
-        ("' OR 1=1 --", []),
-        ("nowhere", []),
-    ],
-)
-def test_words_are_found_as_they_are_typed(
-    catalogue: Catalogue, seeded: Seeded, text: str, found: list[str]
-) -> None:
+def test_words_are_found_as_they_are_typed(catalogue: Catalogue, seeded: Seeded) -> None:
     for product_id, title in ((3, "50% off"), (5, "a_b"), (6, "back\\slash")):
         change(catalogue, product_id, title=title)
-    assert skus(shop.find_products(catalogue, text)) == found
+    expected: dict[str, list[str]] = {
+        "ab-00": [f"AB-00{number}" for number in range(1, 10)],
+        "  AB-007 ": ["AB-007"],
+        "NO. 12": ["AB-012"],
+        "50% off": ["AB-003"],
+        "%": ["AB-003"],
+        "_": ["AB-005"],
+        "\\": ["AB-006"],
+        "' OR 1=1 --": [],
+        "nowhere": [],
+    }
+    assert {text: skus(shop.find_products(catalogue, text)) for text in expected} == expected
 
 
 def test_skus_that_start_with_the_words_come_first(catalogue: Catalogue, seeded: Seeded) -> None:
@@ -201,14 +196,10 @@ def test_a_session_that_uploads_nothing_never_loads_torch(
     assert (done.stderr, done.stdout.strip()) == ("", "[]")
 
 
-@pytest.mark.parametrize(
-    "data", [b"", b"<html>", b"/etc/passwd", photo_bytes()[:-200], photo_bytes(format="BMP")]
-)
-def test_an_upload_that_is_no_photo_is_refused(
-    catalogue: Catalogue, seeded: Seeded, data: bytes
-) -> None:
-    with pytest.raises(PhotoError):
-        shop.similar_to_photo(catalogue, data)
+def test_an_upload_that_is_no_photo_is_refused(catalogue: Catalogue) -> None:
+    for data in (b"", b"<html>", b"/etc/passwd", photo_bytes()[:-200], photo_bytes(format="BMP")):
+        with pytest.raises(PhotoError):
+            shop.similar_to_photo(catalogue, data)
 
 
 COLOURS = ("#8c3b4a", "#3b5b8c", "#4a7a54", "#8c7a3b")
