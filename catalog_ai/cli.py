@@ -4,7 +4,6 @@ import argparse
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from tqdm import tqdm
 
@@ -45,27 +44,13 @@ def run(main: Callable[[list[str] | None], int], arguments: list[str] | None = N
 
 
 @contextmanager
-def progress_bar(title: str, *, total: int | None = None) -> Iterator[Callable[[float, str], None]]:
-    """Yield what to call with (share 0..1, message); draws a bar where somebody is looking.
-
-    With `total` the bar counts photos and shows a rate.
-    """
-    scale = total or 1.0
-    shape = (
-        "{desc} {n:.0f}/{total:.0f} |{bar:30}| {rate_fmt} {postfix}"
-        if total
-        else "{desc} {percentage:3.0f} %|{bar:30}| {elapsed} {postfix}"
-    )
-    with tqdm(
-        total=scale, desc=title, unit=" photos", disable=None, bar_format=shape, leave=False
-    ) as bar:
+def progress_bar(title: str) -> Iterator[Callable[[float, str], None]]:
+    """Yield what to call with (share 0..1, message); draws a bar where somebody is looking."""
+    shape = "{desc} {percentage:3.0f} %|{bar:30}| {elapsed} {postfix}"
+    with tqdm(total=1.0, desc=title, disable=None, bar_format=shape, leave=False) as bar:
 
         def tell(share: float, message: str) -> None:
-            _tell(bar, share * scale, message)
+            bar.set_postfix_str(message, refresh=False)
+            bar.update(share - bar.n)
 
         yield tell
-
-
-def _tell(bar: Any, position: float, message: str) -> None:
-    bar.set_postfix_str(message, refresh=False)
-    bar.update(position - bar.n)

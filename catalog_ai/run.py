@@ -17,8 +17,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tqdm import tqdm
-
 from catalog_ai import cli
 from catalog_ai.config import PROJECT_ROOT, settings
 from catalog_ai.errors import UsageError
@@ -36,39 +34,18 @@ def main(arguments: list[str] | None = None) -> int:
     photos = _photos()
     home = os.environ.get("CATALOG_HOME") or starting.home_for(photos)
     catalogue = open_catalogue(settings(home=home))
-    with Steps() as steps:
-        starting.fill(catalogue, photos, steps.begin)
+    with contextlib.ExitStack() as bar:
+
+        def step(title: str) -> starting.Progress:
+            bar.close()
+            print(f"{title} …", flush=True)
+            return bar.enter_context(cli.progress_bar(""))
+
+        starting.fill(catalogue, photos, step)
     environment = os.environ | {"CATALOG_HOME": str(catalogue.settings.home)}
     print(f"The dashboard is on http://{host}:{port}   (Ctrl-C ends it)", flush=True)
     with _children(environment, host, port) as children:
         return _wait(children)
-
-
-class Steps:
-    """One bar after the other, a line for each part of the first start."""
-
-    def __init__(self) -> None:
-        self._bar: tqdm[float] | None = None
-
-    def __enter__(self) -> "Steps":
-        return self
-
-    def __exit__(self, *_exception: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
-
-    def begin(self, title: str) -> starting.Progress:
-        """Close the bar before and begin one for `title`."""
-        self.__exit__()
-        print(f"{title} …", flush=True)
-        shape = "  {percentage:3.0f} %|{bar:30}| {elapsed} {postfix}"
-        bar = self._bar = tqdm(total=1.0, disable=None, bar_format=shape, leave=False)
-
-        def tell(share: float, message: str) -> None:
-            bar.set_postfix_str(message, refresh=False)
-            bar.update(share - bar.n)
-
-        return tell
 
 
 def _address() -> tuple[str, int]:
@@ -81,7 +58,8 @@ def _address() -> tuple[str, int]:
             "the catalogue; put a proxy with a sign-in before it",
             file=sys.stderr,
         )
-    with contextlib.closing(socket.socket()) as probe:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with contextlib.closing(socket.socket(family)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, int(port)))

@@ -67,11 +67,6 @@ class BatchLoader:
     epoch: int = 0
 
     def __post_init__(self) -> None:
-        # Planes first and contiguous once, not again in every epoch.
-        self._pixels = torch.from_numpy(
-            np.ascontiguousarray(self.photos.pixels.transpose(0, 3, 1, 2))
-        )
-        self._targets = torch.from_numpy(self.photos.targets)
         self.dataset = CatalogDataset(self.photos)
 
     def __len__(self) -> int:
@@ -83,9 +78,11 @@ class BatchLoader:
         self.epoch += 1
         order = torch.randperm(len(self.photos), generator=generator)
         for chosen in order.split(self.batch_size * _AUGMENTED_AT_ONCE):
-            images = self.augmentation(self._pixels[chosen], generator)
+            # Rows are gathered here, so that a memory-mapped file is read a few at a time.
+            pixels = torch.from_numpy(self.photos.pixels[chosen.numpy()]).permute(0, 3, 1, 2)
+            images = self.augmentation(pixels, generator)
             images = images.contiguous(memory_format=torch.channels_last)
-            targets = self._targets[chosen]
+            targets = torch.from_numpy(self.photos.targets[chosen.numpy()])
             for batch in zip(
                 images.split(self.batch_size), targets.split(self.batch_size), strict=True
             ):

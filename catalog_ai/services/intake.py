@@ -110,7 +110,9 @@ class Intake:
                 self._take_in(batch, pool)
                 if progress is not None:
                     done = start + len(batch)
-                    progress(done / len(items), f"{self.report.added:,} new")
+                    rate = done / (perf_counter() - self._start)
+                    words = f"{done:,} of {len(items):,} photos, {rate:,.0f} a second"
+                    progress(done / len(items), words)
 
     def _take_in(self, items: Sequence[SourceItem], pool: ThreadPoolExecutor) -> None:
         with read(self._catalogue.engine) as session:

@@ -40,16 +40,24 @@ def train(
     on_siamese: Callable[[SiameseEpoch], None] | None = None,
 ) -> tuple[MobileNetLikeClassifier, SiameseEncoder]:
     """Return (classifier, encoder) trained as the article prints it; they share no weights."""
+    done: list[ClassifierEpoch] = []
+
+    def after_epoch(epoch: ClassifierEpoch) -> None:
+        done.append(epoch)
+        if on_classifier is not None:
+            on_classifier(epoch)
+
     dataset = CatalogDataset(training, train_transform())
     classifier = train_classifier(
         model=MobileNetLikeClassifier(len(training.classes), depthwise=depthwise),
         train_loader=train_loader(dataset, seed=seed),
         val_loader=validation_loader(CatalogDataset(validation, validation_transform())),
         epochs=epochs,
-        on_epoch=on_classifier,
+        on_epoch=after_epoch,
     )
     encoder = SiameseEncoder(copy.deepcopy(classifier.backbone))
-    if siamese_epochs:
+    stopped_by_hand = len(done) < epochs
+    if siamese_epochs and not stopped_by_hand:
         train_siamese(
             model=SiameseNetwork(encoder),
             train_loader=train_loader(TripletDataset(dataset, seed), seed=seed),

@@ -224,22 +224,36 @@ def _classes(source: Source, wanted: Sequence[str] | None) -> tuple[str, ...]:
 def _photos(
     source: Source, classes: tuple[str, ...], size: int, seed: int, report: _Reporter
 ) -> tuple[PhotoArrays, PhotoArrays]:
-    items = list(source.items)
-    held_out = [item for item in items if item.split == "validation"]
+    """Return (training, validation) photos, each decoded once."""
+    training, held_out = _split(source, classes, seed)
+    share = len(training) / (len(training) + len(held_out))
+
+    def first(done: float, message: str) -> None:
+        report.reading(share * done, message)
+
+    def second(done: float, message: str) -> None:
+        report.reading(share + (1 - share) * done, message)
+
+    return (
+        load_photos(training, size, classes=classes, progress=first),
+        load_photos(held_out, size, classes=classes, progress=second),
+    )
+
+
+def _split(
+    source: Source, classes: tuple[str, ...], seed: int
+) -> tuple[list[SourceItem], list[SourceItem]]:
+    """Return (training, validation) items of these classes: by folder, else by the seed."""
+    numbers = {normal_label(name): number for number, name in enumerate(classes)}
+    items = [item for item in source.items if normal_label(item.label or "") in numbers]
     training = [item for item in items if item.split == "train"]
-    if held_out and training:
+    held_out = [item for item in items if item.split == "validation"]
+    if training and held_out:
         _same_photo_twice(training, held_out)
-        everything = load_photos(
-            [*training, *held_out], size, classes=classes, progress=report.reading
-        )
-        chosen = {item.sku for item in held_out}
-        validation = np.array([sku in chosen for sku in everything.skus])
-        return everything.take(np.flatnonzero(~validation)), everything.take(
-            np.flatnonzero(validation)
-        )
-    photos = load_photos(items, size, classes=classes, progress=report.reading)
-    kept, validation = split_by_seed(photos.targets, seed=seed)
-    return photos.take(kept), photos.take(validation)
+        return training, held_out
+    targets = np.array([numbers[normal_label(item.label or "")] for item in items], dtype=np.int64)
+    kept, validation = split_by_seed(targets, seed=seed)
+    return [items[index] for index in kept], [items[index] for index in validation]
 
 
 def _same_photo_twice(training: list[SourceItem], held_out: list[SourceItem]) -> None:

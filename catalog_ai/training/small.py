@@ -71,8 +71,12 @@ def train(
     _use_channels_last(classifier)
     first_epochs = round(SETTINGS.first_share * epochs)
 
+    done = 0
+
     def after_epoch(epoch: ClassifierEpoch) -> None:
-        _set_size(loader, epoch.epoch < first_epochs)
+        nonlocal done
+        done = epoch.epoch
+        _set_size(loader, done < first_epochs)
         if on_classifier is not None:
             on_classifier(epoch)
 
@@ -86,6 +90,8 @@ def train(
         average_decay=SETTINGS.average_decay,
         on_epoch=after_epoch,
     )
+    if done < epochs:
+        siamese_epochs = 0  # stopped by hand: what is good is kept, nothing more is begun
     _set_size(loader, False)
     optimizer, schedule = _one_cycle(
         classifier, SETTINGS.siamese_learning_rate, siamese_epochs * len(loader)

@@ -141,6 +141,8 @@ def facts(item: QueueItem) -> str:
     if item.suggestion:
         known.append(f"{item.suggestion} {item.confidence:.0%} sure")
     known += [item.sku, item.title]
+    if item.trained_on:
+        known.append("the model learnt from this photo")
     return (
         f"{verdict(item)}<div>{escaped(item.evidence)}</div>"
         f"<div class='muted'>{escaped(' · '.join(part for part in known if part))}</div>"
