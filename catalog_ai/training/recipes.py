@@ -18,17 +18,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from catalog_ai.checkpoint import Checkpoint, joined_state, load_checkpoint, save_checkpoint
+from catalog_ai.checkpoint import joined_state, load_checkpoint, save_checkpoint
 from catalog_ai.config import PROJECT_ROOT
 from catalog_ai.data.dataset import PhotoArrays, Progress, load_photos
 from catalog_ai.data.loaders import split_by_seed
 from catalog_ai.data.sources import Source, SourceItem, normal_label, usable_classes
 from catalog_ai.data.transforms import MEAN, SIZE, STD
 from catalog_ai.errors import CheckpointError, TrainingDataError, UsageError
-from catalog_ai.evaluation import metrics
-from catalog_ai.inference.embeddings import CatalogModel
+from catalog_ai.evaluation.report import evaluation
 from catalog_ai.models.backbone import FEATURES
-from catalog_ai.models.summary import summarize
 from catalog_ai.training import article, small
 from catalog_ai.training.classifier_train import ClassifierEpoch
 from catalog_ai.training.siamese_train import SiameseEpoch
@@ -138,7 +136,7 @@ def train_recipe(
         },
         "history": report.history(),
         "stopped_early": report.stopped_early,
-        **_evaluation(classifier, encoder, validation, names, plan.flip_average),
+        **evaluation(classifier, encoder, validation, flip_average=plan.flip_average),
         "libraries": _libraries(),
         "commit": _commit(),
     }
@@ -275,42 +273,6 @@ def _data(source: Source, training: PhotoArrays, validation: PhotoArrays) -> dic
         "validation": len(validation),
         "counts": dict(zip(training.classes, counts.tolist(), strict=True)),
     }
-
-
-def _evaluation(
-    classifier: Any,
-    encoder: Any,
-    validation: PhotoArrays,
-    classes: tuple[str, ...],
-    flip_average: bool,
-) -> dict[str, Any]:
-    """Measure exactly what the catalogue will use: probabilities and unit vectors."""
-    meta = {
-        "version": "just trained",
-        "classes": list(classes),
-        "architecture": {"dimension": FEATURES},
-        "preprocessing": {"size": SIZE, "flip_average": flip_average},
-    }
-    outputs = CatalogModel(Checkpoint(classifier, encoder, meta)).predict(list(validation.pixels))
-    predicted = outputs.probabilities.argmax(1)
-    confusion = metrics.confusion_matrix(predicted, validation.targets, len(classes))
-    statistics = summarize(classifier)
-    per_class = metrics.per_class_accuracy(confusion)
-    return {
-        "metrics": {
-            "accuracy": metrics.accuracy(predicted, validation.targets),
-            **_finite(asdict(metrics.retrieval_metrics(outputs.vectors, validation.targets))),
-            "parameters": statistics.parameters,
-            "mult_adds": statistics.mult_adds,
-        },
-        "per_class": _finite(dict(zip(classes, per_class.tolist(), strict=True))),
-        "confusion": confusion.tolist(),
-    }
-
-
-def _finite(values: dict[str, float]) -> dict[str, float | None]:
-    """JSON knows no nan: a figure that does not exist is null."""
-    return {name: value if np.isfinite(value) else None for name, value in values.items()}
 
 
 def _libraries() -> dict[str, str]:
