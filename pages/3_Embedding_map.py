@@ -61,11 +61,13 @@ def figure(view: MapView, by: str) -> go.Figure:
         )
     drawn.update_layout(
         height=620,
-        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        margin={"l": 0, "r": 0, "t": 32, "b": 0},
         xaxis={"visible": False},
         yaxis={"visible": False, "scaleanchor": "x"},
         legend={"itemsizing": "constant"},
         dragmode="lasso",
+        clickmode="event+select",
+        modebar={"bgcolor": "rgba(0,0,0,0)", "color": "#8a8478", "activecolor": "#2f6f62"},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="#ffffff",
     )
@@ -96,8 +98,8 @@ def show_selection(
         first = found[0]
         st.html(
             f"<div class='card large'>{viewmodels.photo(first.image)}</div><div class='tile'>"
-            f"<b>{viewmodels.escaped(first.label)}</b> {viewmodels.escaped(first.title or '–')}<br>"
-            f"{viewmodels.escaped(first.sku)}</div>"
+            f"<b>{viewmodels.escaped(first.label)}</b><br>"
+            f"{viewmodels.escaped(first.title or first.sku)}</div>"
         )
         st.page_link(
             "pages/1_Review_labels.py",

@@ -29,6 +29,7 @@ from catalog_ai.evaluation.report import evaluation
 from catalog_ai.models.backbone import FEATURES
 from catalog_ai.training import article, small
 from catalog_ai.training.classifier_train import ClassifierEpoch
+from catalog_ai.training.memory import freed_memory_kept
 from catalog_ai.training.siamese_train import SiameseEpoch
 
 LIBRARIES = ("torch", "torchvision", "numpy", "pillow", "scikit-learn")
@@ -106,11 +107,12 @@ def train_recipe(
     training, validation = _photos(source, names, plan.stored_size, seed, report)
     report.read_at = perf_counter()
     torch.manual_seed(seed)
-    classifier, encoder = plan.train(
-        *(training, validation, epochs, siamese_epochs, seed),
-        on_classifier=report.classifier_epoch,
-        on_siamese=report.siamese_epoch,
-    )
+    with freed_memory_kept():
+        classifier, encoder = plan.train(
+            *(training, validation, epochs, siamese_epochs, seed),
+            on_classifier=report.classifier_epoch,
+            on_siamese=report.siamese_epoch,
+        )
     seconds = perf_counter() - start
     meta = {
         "version": version,

@@ -113,7 +113,9 @@ def _set_size(loader: BatchLoader, first: bool) -> None:
 
 
 def _one_cycle(model: nn.Module, rate: float, steps: int) -> tuple[optim.Optimizer, OneCycleLR]:
-    optimizer = optim.AdamW(model.parameters(), lr=rate, weight_decay=SETTINGS.weight_decay)
+    optimizer = optim.AdamW(
+        model.parameters(), lr=rate, weight_decay=SETTINGS.weight_decay, fused=True
+    )
     return optimizer, OneCycleLR(optimizer, rate, total_steps=max(1, steps))
 
 
