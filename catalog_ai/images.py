@@ -59,11 +59,11 @@ def read_photo(path: Path) -> bytes:
     except OSError as error:
         code = "not_a_file" if path.is_symlink() else "unreadable"
         raise PhotoError(code, f"the file cannot be opened: {error.strerror}") from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise PhotoError("not_a_file", "this is a folder or a device, not a photo")
     with os.fdopen(handle, "rb") as file:
-        details = os.fstat(file.fileno())
-        if not stat.S_ISREG(details.st_mode):
-            raise PhotoError("not_a_file", "this is a folder or a device, not a photo")
-        _check_size(details.st_size)
+        _check_size(os.fstat(handle).st_size)
         return file.read()
 
 
@@ -122,9 +122,9 @@ def _open(data: bytes) -> Image.Image:
         raise PhotoError(
             "not_a_photo", "this is no JPEG, PNG or WebP photo: save it as one of these"
         ) from error
-    except Image.DecompressionBombError as error:
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise _too_many_pixels() from error
-    except (OSError, ValueError, SyntaxError, EOFError, OverflowError, TypeError) as error:
+    except (OSError, ValueError, SyntaxError, EOFError, OverflowError, TypeError, Warning) as error:
         raise _damaged() from error
     width, height = image.size
     if width * height > MAX_PIXELS:
@@ -142,7 +142,7 @@ def _load(image: Image.Image) -> None:
         image.load()
     except Image.DecompressionBombError as error:
         raise _too_many_pixels() from error
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, MemoryError) as error:
+    except (OSError, ValueError, SyntaxError, EOFError, IndexError, MemoryError, Warning) as error:
         raise _damaged() from error
 
 

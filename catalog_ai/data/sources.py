@@ -5,6 +5,7 @@ folder with a `manifest.csv`, and a flat folder of photos without labels. Nothin
 """
 
 import csv
+import io
 import os
 import re
 import unicodedata
@@ -72,8 +73,12 @@ class Source:
 
 def read_source(path: Path | str) -> Source:
     """Return what the folder `path` delivers. Raises `SourceError`."""
-    root = Path(path).expanduser().resolve()
-    if not root.is_dir():
+    try:
+        root = Path(path).expanduser().resolve()
+        is_folder = root.is_dir()
+    except (OSError, ValueError, RuntimeError):
+        is_folder = False  # no path at all: a null byte, an unknown user, a name too long
+    if not is_folder:
         raise SourceError(f"{str(path)!r} is not a folder: give the folder that holds the photos")
     source = _from_manifest(root) if (root / MANIFEST).is_file() else _from_folders(root)
     if not (source.items or source.missing or source.problems):
@@ -221,7 +226,7 @@ def _item(root: Path, sku: str, path: Path, row: dict[str, str]) -> SourceItem:
 def _rows(manifest: Path, problems: list[Problem]) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield (line number, column → trimmed value); damaged rows become problems."""
     text = manifest.read_bytes().decode("utf-8-sig", errors="replace").replace("\0", "\ufffd")
-    reader = csv.reader(text.splitlines(keepends=True), strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     try:
         header = [name.strip().casefold() for name in next(reader)]
     except (StopIteration, csv.Error) as error:

@@ -145,7 +145,8 @@ def test_transparency_lies_over_white(kind: str) -> None:
     rgba[:, :10, 3] = 0
     rgba[:, 10:20, 3] = 255
     rgba[:, 20:, 3] = 128
-    pixels = decode(encoded(Image.fromarray(rgba), kind, **({"exact": True} * (kind == "WEBP"))))
+    options = {"lossless": True, "exact": True} if kind == "WEBP" else {}
+    pixels = decode(encoded(Image.fromarray(rgba), kind, **options))
     assert (pixels[:, :10] == 255).all()
     assert (pixels[:, 10:20] == (200, 0, 0)).all()
     half = np.array([200, 0, 0]) * 128 / 255 + 255 * 127 / 255
