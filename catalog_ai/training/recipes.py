@@ -61,7 +61,7 @@ RECIPES = {
     "small": Recipe(
         *("small", small.EPOCHS, small.SIAMESE_EPOCHS, small.STORED_SIZE, True),
         train=small.train,
-        hyperparameters=asdict(small.SETTINGS),
+        hyperparameters=asdict(small.SETTINGS) | {"augmentation": asdict(small.AUGMENTATION)},
     ),
 }
 

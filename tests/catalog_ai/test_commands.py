@@ -1,0 +1,173 @@
+"""The commands: exit codes, files, and errors as one sentence."""
+
+import json
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from catalog_ai import cli, config, export, ingest, run, train, worker
+from catalog_ai.services import starting
+from catalog_ai.services.catalogue import Catalogue
+from catalog_ai.services.locking import only_one
+from catalog_ai.services.training import register
+from tests.helpers import Seeded, fake_model, write_photo
+
+
+@pytest.fixture(autouse=True)
+def _home(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CATALOG_HOME", str(catalogue.settings.home))
+
+
+def refused(main: Callable[[list[str] | None], int], arguments: list[str]) -> int:
+    """Return the exit code, of argparse as well."""
+    try:
+        return cli.run(main, arguments)
+    except SystemExit as error:
+        return int(str(error.code))
+
+
+def test_an_error_is_one_sentence_and_a_code(capsys: pytest.CaptureFixture[str]) -> None:
+    assert refused(ingest.main, ["/no/such/folder"]) == 65
+    shown = capsys.readouterr().err.strip()
+    assert shown.startswith("error: ")
+    assert len(shown.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("main", "arguments", "code"),
+    [
+        (ingest.main, [], 2),
+        (ingest.main, ["--nonsense", "x"], 2),
+        (train.main, ["--recipe", "huge", "--data", "PHOTOS"], 2),
+        (train.main, [], 65),
+        (train.main, ["--data", "PHOTOS", "--classes", "coat,scarf"], 65),
+        (export.main, ["queue", "--out", "x.csv"], 65),
+        (export.main, ["everything", "--out", "x.csv"], 2),
+        (worker.main, ["--database", "sqlite:////dev/null/x.db"], 74),
+    ],
+)
+def test_exit_codes(
+    main: Callable[[list[str] | None], int], arguments: list[str], code: int, tmp_path: Path
+) -> None:
+    photos = tmp_path / "photos"
+    for label in ("hat", "shoes"):
+        write_photo(photos / label / f"{label}.jpg")
+    given = [str(photos) if word == "PHOTOS" else word for word in arguments]
+    assert refused(main, given) == code
+
+
+def test_ingest_reports_and_a_second_one_is_told_to_wait(
+    catalogue: Catalogue, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    register(catalogue, fake_model(catalogue.settings.models, "one"), activate=True)
+    write_photo(tmp_path / "in" / "hat" / "a.jpg")
+    report = tmp_path / "report.json"
+    arguments = [str(tmp_path / "in"), "--report", str(report), "--model", "one"]
+    assert cli.run(ingest.main, arguments) == 0
+    assert "1 new" in capsys.readouterr().out
+    assert json.loads(report.read_text())["added"] == 1
+    with only_one(catalogue.settings.locks / "ingest.lock", "busy"):
+        assert cli.run(ingest.main, arguments) == 75
+
+
+def test_training_writes_its_metrics(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for label in ("hat", "shoes"):
+        for number in range(4):
+            write_photo(tmp_path / "in" / label / f"{label}-{number}.jpg", size=(60 + number, 80))
+    target = tmp_path / "metrics.json"
+    arguments = ["--data", str(tmp_path / "in"), "--classes", "hat,shoes", "--epochs", "1"]
+    arguments += ["--siamese-epochs", "1", "--version", "v1", "--json", str(target)]
+    assert cli.run(train.main, arguments) == 0
+    assert "it is the active one" in capsys.readouterr().out
+    meta = json.loads(target.read_text())
+    assert meta["classes"] == ["hat", "shoes"]
+    assert len(meta["history"]["classifier"]) == len(meta["history"]["siamese"]) == 1
+    assert cli.run(train.main, [*arguments, "--activate"]) == 65  # the name is taken
+
+
+def test_export_writes_what_the_page_shows(seeded: Seeded, tmp_path: Path) -> None:
+    target = tmp_path / "queue.csv"
+    assert cli.run(export.main, ["queue", "--format", "csv", "--out", str(target)]) == 0
+    lines = target.read_text(encoding="utf-8-sig").splitlines()
+    assert lines[0].startswith("sku,label,suggestion,score,")
+    assert len(lines) == 1 + len(seeded.wrong_ids)
+
+
+def test_a_worker_without_jobs_ends() -> None:
+    assert cli.run(worker.main, []) == 0
+
+
+def test_ctrl_c_is_no_traceback(capsys: pytest.CaptureFixture[str]) -> None:
+    def interrupted(_arguments: list[str] | None) -> int:
+        raise KeyboardInterrupt
+
+    assert cli.run(interrupted) == cli.INTERRUPTED
+    assert capsys.readouterr().err == "stopped\n"
+
+
+@pytest.mark.parametrize("port", ["abc", "0", "70000"])
+def test_a_port_that_is_none_is_refused(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", port)
+    assert refused(run.main, []) == 2
+
+
+def test_a_taken_port_is_said_before_anything_is_filled(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        monkeypatch.setenv("PORT", str(taken.getsockname()[1]))
+        assert refused(run.main, []) == 2
+    assert "another port" in capsys.readouterr().err
+
+
+def test_photos_that_are_nowhere_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PORT", "18501")
+    monkeypatch.setenv("CATALOG_PHOTOS", "/no/such/folder")
+    assert refused(run.main, []) == 2
+
+
+@pytest.mark.parametrize(("host", "warned"), [("0.0.0.0", True), ("127.0.0.1", False)])
+def test_an_open_address_is_warned_of(
+    host: str, warned: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        monkeypatch.setenv("PORT", str(probe.getsockname()[1]))
+    monkeypatch.setenv("HOST", host)
+    monkeypatch.setattr(starting, "fill", lambda *_arguments: None)
+    monkeypatch.setattr(run, "_wait", lambda _children: 0)
+    monkeypatch.setattr(run.subprocess, "Popen", _NoProcess)
+    assert refused(run.main, []) == 0
+    assert ("warning" in capsys.readouterr().err) is warned
+
+
+class _NoProcess:
+    """Stands for a child process that does nothing."""
+
+    def __init__(self, *_arguments: object, **_options: object) -> None:
+        self.ended = False
+
+    def terminate(self) -> None:
+        self.ended = True
+
+    def wait(self, _seconds: float) -> int:
+        return 0
+
+    def kill(self) -> None:
+        assert self.ended
+
+
+def test_a_relative_home_is_taken_from_the_projects_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cron's folder is another than the shell's."""
+    monkeypatch.setenv("CATALOG_HOME", "var/elsewhere")
+    monkeypatch.chdir("/")
+    chosen = config.settings()
+    assert chosen.home == config.PROJECT_ROOT / "var/elsewhere"
+    assert chosen.database_url == f"sqlite:///{chosen.home}/catalog.db"
+    monkeypatch.setenv("CATALOG_DATABASE_URL", "sqlite:////tmp/other.db")
+    assert config.settings().database_url == "sqlite:////tmp/other.db"
+    assert config.settings(database_url="sqlite:////x.db").database_url == "sqlite:////x.db"
