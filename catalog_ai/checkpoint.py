@@ -106,16 +106,25 @@ def load_checkpoint(folder: Path, *, classes: Sequence[str] | None = None) -> Ch
     another class list.
     """
     meta = load_meta(folder)
-    architecture, names = meta["architecture"], meta["classes"]
+    try:
+        names = list(meta["classes"])
+        depthwise, shared = (
+            bool(meta["architecture"][name]) for name in ("depthwise", "shared_backbone")
+        )
+    except (KeyError, TypeError) as error:
+        raise CheckpointError(
+            f"{META} of the model {folder.name!r} is damaged: restore it from a backup, or train "
+            "the model again"
+        ) from error
     if classes is not None and list(classes) != names:
         raise CheckpointError(
             f"the model {folder.name!r} knows {', '.join(names)}, not {', '.join(classes)}: "
             "train one for these categories"
         )
-    classifier = MobileNetLikeClassifier(len(names), depthwise=architecture["depthwise"])
+    classifier = MobileNetLikeClassifier(len(names), depthwise=depthwise)
     encoder = SiameseEncoder(classifier.backbone)
-    if not architecture["shared_backbone"]:
-        own = MobileNetLikeClassifier(len(names), depthwise=architecture["depthwise"])
+    if not shared:
+        own = MobileNetLikeClassifier(len(names), depthwise=depthwise)
         encoder = SiameseEncoder(own.backbone)
     _fill(classifier, encoder, _weights(folder), folder.name)
     return Checkpoint(classifier.eval(), encoder.eval(), meta)

@@ -1,7 +1,7 @@
 """Loaders: the article's, photo by photo, and one that makes whole batches from memory."""
 
 from collections.abc import Iterator, Sized
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -13,7 +13,6 @@ from torch.utils.data import DataLoader, Dataset
 from catalog_ai.data.dataset import CatalogDataset, PhotoArrays
 from catalog_ai.data.transforms import BatchAugmentation, normalize
 from catalog_ai.errors import TrainingDataError
-from catalog_ai.images import resize_square
 
 BATCH_SIZE = 32
 _AUGMENTED_AT_ONCE = 4  # batches: tensor operations on few photos are mostly overhead
@@ -94,17 +93,13 @@ class BatchLoader:
 class PlainLoader:
     """The photos in their order, normalised, nothing random, straight from the arrays.
 
-    Yields ([B, 3, S, S] float, [B] int64); `size` shrinks photos that are held larger.
+    Yields ([B, 3, S, S] float, [B] int64).
     """
 
     photos: PhotoArrays
     batch_size: int = 256
-    size: int | None = None
 
     def __post_init__(self) -> None:
-        if self.size is not None and self.photos.pixels.shape[1] != self.size:
-            small = np.stack([resize_square(pixels, self.size) for pixels in self.photos.pixels])
-            self.photos = replace(self.photos, pixels=small)
         self.dataset = CatalogDataset(self.photos)
 
     def __len__(self) -> int:

@@ -53,11 +53,15 @@ class ExactIndex:
         if exclude is not None:
             rows = rows[self.ids[rows] != exclude]
         squared = self._squares[rows] - 2 * (self.vectors @ query)[rows] + query @ query
-        near = _smallest(squared, k + 8)  # a few more, since the product rounds near ties
+        near = _smallest(squared, k, self._rounding(query))
         rows = rows[near]
         distances = np.linalg.norm(self.vectors[rows] - query, axis=1).astype(np.float32)
         order = np.lexsort((self.ids[rows], distances))[:k]
         return self.ids[rows][order], distances[order]
+
+    def _rounding(self, query: Vectors) -> float:
+        """Return by how much a squared distance that came of a product may be off."""
+        return 1e-5 * float(query @ query + self._squares.max(initial=0.0))
 
 
 def find_closest(embeddings: Vectors, query_embedding: Vectors, k: int = 5) -> NDArray[np.int64]:
@@ -86,8 +90,9 @@ def visual_search(query: Any, catalog: Any, encoder: "nn.Module", k: int = 5) ->
     ]
 
 
-def _smallest(values: Vectors, k: int) -> NDArray[np.int64]:
+def _smallest(values: Vectors, k: int, tolerance: float) -> NDArray[np.int64]:
+    """Return the places of the `k` smallest, and of all that might tie with them."""
     if k >= len(values):
         return np.arange(len(values))
-    found: NDArray[np.int64] = np.argpartition(values, k)[:k]
+    found: NDArray[np.int64] = np.flatnonzero(values <= np.partition(values, k)[k] + tolerance)
     return found

@@ -236,7 +236,7 @@ def _photos(
 
     return (
         load_photos(training, size, classes=classes, progress=first),
-        load_photos(held_out, size, classes=classes, progress=second),
+        load_photos(held_out, SIZE, classes=classes, progress=second),  # as they will be served
     )
 
 

@@ -15,14 +15,14 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from catalog_ai.data.dataset import PhotoArrays
 from catalog_ai.data.loaders import BatchLoader, PlainLoader
-from catalog_ai.data.transforms import SIZE, BatchAugmentation
+from catalog_ai.data.transforms import BatchAugmentation
 from catalog_ai.models.classifier import MobileNetLikeClassifier
 from catalog_ai.models.siamese import SiameseEncoder
 from catalog_ai.training.classifier_train import ClassifierEpoch, train_classifier
 from catalog_ai.training.losses import class_weights
 from catalog_ai.training.siamese_train import SiameseEpoch, train_jointly
 
-EPOCHS = 50
+EPOCHS = 42
 SIAMESE_EPOCHS = 6
 STORED_SIZE = 80
 
@@ -83,7 +83,7 @@ def train(
     _set_size(loader, first_epochs > 0)
     optimizer, schedule = _one_cycle(classifier, SETTINGS.learning_rate, epochs * len(loader))
     train_classifier(
-        *(classifier, loader, PlainLoader(validation, size=SIZE), epochs),
+        *(classifier, loader, PlainLoader(validation), epochs),
         criterion=criterion,
         optimizer=optimizer,
         scheduler=schedule,

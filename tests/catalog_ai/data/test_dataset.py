@@ -1,4 +1,4 @@
-"""Photos in memory: decoded once, split, batched, augmented and drawn into triplets the same way."""
+"""Photos in memory: decoded once, split, batched, augmented, drawn into triplets the same way."""
 
 import logging
 from collections import Counter
@@ -186,7 +186,7 @@ def test_seed_and_epoch_change_the_draw_and_nothing_else_does() -> None:
     def drawn(seed: int, epoch: int) -> list[tuple[int, int, int]]:
         triplets = TripletDataset(CatalogDataset(arrays()), seed=seed)
         triplets.set_epoch(epoch)
-        np.random.seed(epoch)  # noqa: NPY002  (a global generator must not matter)
+        np.random.seed(epoch)  # a global generator must not matter
         return [triplets.indices(index) for index in range(len(triplets))]
 
     assert drawn(0, 1) == drawn(0, 1)

@@ -46,6 +46,25 @@ def test_equal_distances_go_by_id() -> None:
     assert index.search(np.zeros(2, np.float32), 4)[0].tolist() == [0, 1, 2, 3]
 
 
+@pytest.mark.parametrize("copies", [50, 1000])
+def test_many_copies_of_one_photo_go_by_id_too(copies: int) -> None:
+    vector = RANDOM.normal(size=64).astype(np.float32)
+    vectors = np.concatenate([np.tile(vector, (copies, 1)), RANDOM.normal(size=(20, 64))])
+    ids = RANDOM.permutation(len(vectors)).astype(np.int64)
+    found, distances = ExactIndex(vectors.astype(np.float32), ids).search(vector, 5)
+    assert found.tolist() == sorted(ids[:copies])[:5]
+    assert not distances.any()
+
+
+def test_far_from_the_origin_the_order_is_still_the_exact_one() -> None:
+    """There the product of the vectors rounds more than they differ."""
+    vectors = (1000 + RANDOM.normal(size=(300, 8))).astype(np.float32)
+    query = vectors[0] + np.float32(0.1)
+    found, _ = ExactIndex(vectors, np.arange(300)).search(query, 10)
+    exact = np.linalg.norm(vectors.astype(np.float64) - query, axis=1)
+    assert found.tolist() == np.argsort(exact)[:10].tolist()
+
+
 def test_an_empty_catalogue_has_no_neighbours() -> None:
     index = ExactIndex(np.empty((0, 4), np.float32), np.empty(0, np.int64))
     assert len(index.search(np.zeros(4, np.float32), 5)[0]) == 0

@@ -99,10 +99,10 @@ def test_training_learns_and_reports_each_epoch() -> None:
         MobileNetLikeClassifier(2),
         train_loader(CatalogDataset(photos, validation_transform(32)), batch_size=8),
         PlainLoader(photos),
-        epochs=6,
+        epochs=16,  # batch norm's running means take some steps to arrive
         on_epoch=told.append,
     )
-    assert [epoch.epoch for epoch in told] == [1, 2, 3, 4, 5, 6]
+    assert [epoch.epoch for epoch in told] == list(range(1, 17))
     assert told[-1].train_loss < told[0].train_loss / 2
     assert all(0 <= epoch.train_accuracy <= 1 and epoch.seconds > 0 for epoch in told)
     loss, accuracy = evaluate(model, PlainLoader(photos), nn.CrossEntropyLoss())
@@ -173,9 +173,7 @@ def test_ctrl_c_keeps_the_weights_of_the_best_epoch(monkeypatch: pytest.MonkeyPa
     from catalog_ai.training import classifier_train
 
     accuracies = iter([0.2, 0.9, 0.5])
-    monkeypatch.setattr(
-        classifier_train, "evaluate", lambda *_: (1.0, next(accuracies, pytest.fail))
-    )
+    monkeypatch.setattr(classifier_train, "evaluate", lambda *_: (1.0, next(accuracies)))
     model = MobileNetLikeClassifier(2)
     photos = arrays(4, ("a", "b"), 32)
     after: list[dict[str, Tensor]] = []
@@ -304,12 +302,8 @@ def test_a_recipe_leaves_a_whole_checkpoint(recipe: str, source: Source, tmp_pat
     assert meta["stopped_early"] is False
     assert meta["architecture"]["shared_backbone"] is (recipe == "small")
     assert meta["hyperparameters"]["epochs"] == meta["hyperparameters"]["siamese_epochs"] == 1
-    assert {name: len(epochs) for name, epochs in meta["history"].items()} == {
-        *(("classifier", 1), ("siamese", 1))
-    } or {name: len(epochs) for name, epochs in meta["history"].items()} == {
-        "classifier": 1,
-        "siamese": 1,
-    }
+    counts = {name: len(epochs) for name, epochs in meta["history"].items()}
+    assert counts == {"classifier": 1, "siamese": 1}
     assert (meta["data"]["train"], meta["data"]["validation"]) == (18, 6)
     assert meta["data"]["counts"] == {"dress": 9, "hat": 9}
     assert meta["metrics"]["images"] == 18
