@@ -8,7 +8,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# Twice quiet: errors only. Once would print a warning for every package that a mirror lacks.
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
 help: ## Show what there is
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -32,10 +33,11 @@ check: $(INSTALLED_DEV) ## Format, lint, types, and who may import whom
 
 bench: $(INSTALLED) ## Print every measured figure beside its baseline (about ten minutes)
 	@$(BIN)/python -m benchmarks.review_queue
-	@$(BIN)/python -m benchmarks.article
+	@if [ -n "$${CATALOG_TEST_PHOTOS:-}" ]; then $(BIN)/python -m benchmarks.article; else \
+	  echo "The article's figures need its photos: CATALOG_TEST_PHOTOS=/path/to/them make bench"; fi
 
 $(INSTALLED): requirements.txt | .venv
-	@echo "Installing packages; the first time this takes some minutes …"
+	@echo "Installing packages; the first time this takes a few minutes …"
 	@$(PIP) install -r requirements.txt
 	@touch $@
 
@@ -46,5 +48,5 @@ $(INSTALLED_DEV): requirements-dev.txt $(INSTALLED)
 
 .venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Python 3.11 or later is needed: make $(MAKECMDGOALS) PYTHON=/path/to/python3.11"; exit 1; }
-	@$(PYTHON) -m venv .venv
+	  { echo "Python 3.11 or later is needed: name one, as in make $(or $(MAKECMDGOALS),run) PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; } # a half-made one would pass for made

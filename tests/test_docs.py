@@ -2,22 +2,39 @@
 
 import importlib
 import re
+import shlex
 import subprocess
 import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from catalog_ai.config import PROJECT_ROOT
+
+if TYPE_CHECKING:
+    from catalog_ai.services.catalogue import Catalogue
 
 COMMANDS = ("export", "ingest", "run", "train", "worker")
 SETTINGS = (
     *("CATALOG_HOME", "CATALOG_DATABASE_URL", "CATALOG_PHOTOS", "CATALOG_TEST_PHOTOS"),
     *("HOST", "PORT"),
 )
+FLAG = r"--[a-z][a-z-]*"
 README = (PROJECT_ROOT / "README.md").read_text()
-DOCUMENTS = README + "".join(
-    path.read_text() for path in sorted((PROJECT_ROOT / "docs").glob("*.md"))
-)
+REFERENCE = (PROJECT_ROOT / "docs/commands.md").read_text()
+PAGES = [
+    *(PROJECT_ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
+    *sorted((PROJECT_ROOT / "docs").glob("*.md")),
+]
+
+
+def section(command: str) -> str:
+    """Return what docs/commands.md says of one command, and of all of them."""
+    _, *parts = re.split(r"^## ", REFERENCE, flags=re.MULTILINE)
+    chosen = [p for p in parts if p.startswith((f"`python -m catalog_ai.{command}", "Commands"))]
+    assert len(chosen) == 2, command
+    return "".join(chosen)
 
 
 @pytest.fixture(scope="module")
@@ -45,28 +62,36 @@ def test_every_command_is_listed_here() -> None:
     assert runnable == set(COMMANDS)
 
 
-def test_every_flag_is_documented(helps: dict[str, str]) -> None:
-    for name, text in helps.items():
-        assert f"python -m catalog_ai.{name}" in DOCUMENTS
-        for flag in set(re.findall(r"--[a-z][a-z-]+", text)) - {"--help"}:
-            assert f"`{flag}" in DOCUMENTS, f"{flag} of catalog_ai.{name}"
+@pytest.mark.parametrize("command", COMMANDS)
+def test_flags_are_documented_and_documented_flags_exist(
+    command: str, helps: dict[str, str]
+) -> None:
+    flags = set(re.findall(FLAG, helps[command].partition("options:")[2]))
+    documented = set(re.findall(rf"`({FLAG})[ `]", section(command)))
+    assert documented == flags
 
 
-def test_every_documented_flag_exists(helps: dict[str, str]) -> None:
-    known = set(re.findall(r"--[a-z][a-z-]+", " ".join(helps.values())))
-    named = set(re.findall(r"`(--[a-z][a-z-]+)", (PROJECT_ROOT / "docs/commands.md").read_text()))
-    assert named <= known
+@pytest.mark.parametrize("command", COMMANDS)
+def test_exit_codes_are_documented(command: str, helps: dict[str, str]) -> None:
+    said = helps[command].partition("Exit codes:")[2].partition("options:")[0]
+    codes = set(re.findall(r"\b\d+\b", said))
+    assert codes
+    assert codes <= set(re.findall(r"\b\d+\b", section(command)))
 
 
-@pytest.mark.parametrize("setting", SETTINGS)
-def test_every_setting_is_documented(setting: str) -> None:
-    assert f"`{setting}`" in DOCUMENTS
+def test_every_setting_is_documented() -> None:
+    rows = REFERENCE.partition("## Settings")[2].splitlines()
+    cells = " ".join(row.split("|")[1] for row in rows if row.startswith("| `"))
+    assert set(re.findall(r"`([A-Z_]+)`", cells)) == set(SETTINGS)
 
 
 def test_every_setting_of_the_code_is_listed_here() -> None:
-    code = "".join(path.read_text() for path in (PROJECT_ROOT / "catalog_ai").rglob("*.py"))
-    read = set(re.findall(r'os\.environ(?:\.get\(|\[)"([A-Z_]+)"', code))
-    assert read <= set(SETTINGS)
+    folders = ("catalog_ai", "db", "pages", "benchmarks")
+    code = "".join(
+        path.read_text() for name in folders for path in (PROJECT_ROOT / name).rglob("*.py")
+    )
+    assert set(re.findall(r'environ(?:\.get\(|\[)"([A-Z_]+)"', code)) == set(SETTINGS)
+    assert "getenv" not in code
 
 
 def test_every_error_code_of_a_photo_is_documented() -> None:
@@ -77,30 +102,51 @@ def test_every_error_code_of_a_photo_is_documented() -> None:
     codes = set(re.findall(r'(?:PhotoError|Problem)\(\s*(?:[^",]+, )?"([a-z_]+)"', code))
     assert len(codes) > 10
     for name in codes:
-        assert f"`{name}`" in DOCUMENTS, name
+        assert f"`{name}`" in section("ingest"), name
 
 
-def test_the_readmes_commands_run(helps: dict[str, str]) -> None:
-    """Each command parses: the flags it uses are flags of that command, the targets exist."""
-    targets = set(re.findall(r"^([a-z-]+):", (PROJECT_ROOT / "Makefile").read_text(), re.MULTILINE))
-    blocks = re.findall(r"```sh\n(.*?)```", README, re.DOTALL)
+def targets() -> set[str]:
+    """Return the targets that `make` offers to people."""
+    makefile = (PROJECT_ROOT / "Makefile").read_text()
+    return set(re.findall(r"^([a-z-]+):.*## ", makefile, re.MULTILINE))
+
+
+def test_every_target_is_documented() -> None:
+    assert set(re.findall(r"`make ([a-z-]+)`", REFERENCE)) == targets()
+
+
+def test_the_readmes_commands_run(
+    helps: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Each command parses: with `--help` beside its arguments it complains of none of them."""
+    blocks = re.findall(r"```(?:sh|cron)\n(.*?)```", README, re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines() if line]
     assert "make run" in lines
     assert "make test" in lines
     for line in lines:
-        made = re.search(r"\bmake ([a-z-]+)", line)
-        called = re.search(r"-m catalog_ai\.([a-z]+)(.*)", line)
+        made = re.findall(r"\bmake ([a-z-]+)", line)
+        called = re.findall(r"-m catalog_ai\.([a-z]+)((?: [^&|;>]+)?)", line)
         assert made or called, line
-        if made:
-            assert made[1] in targets
-            subprocess.run(
-                ["make", "-n", made[1]], cwd=PROJECT_ROOT, check=True, capture_output=True
-            )
-        if called:
-            assert hasattr(importlib.import_module(f"catalog_ai.{called[1]}"), "main")
-            assert set(re.findall(r"--[a-z-]+", called[2])) <= set(
-                re.findall(r"--[a-z-]+", helps[called[1]])
-            )
+        assert set(made) <= targets()
+        for name, words in called:
+            assert name in helps
+            main = importlib.import_module(f"catalog_ai.{name}").main
+            assert set(re.findall(FLAG, words)) <= set(re.findall(FLAG, helps[name]))
+            with pytest.raises(SystemExit) as ended:
+                main([*shlex.split(words), "--help"])
+            assert ended.value.code == 0, capsys.readouterr().err
+
+
+def test_the_documented_backup_is_a_backup(
+    catalogue: "Catalogue", monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (PROJECT_ROOT / "docs/database.md").read_text()
+    program = re.search(r"```python\n(.*?)```", text, re.DOTALL)
+    assert program is not None
+    home = catalogue.settings.home
+    here = program[1].replace("/srv/backup", f"{home}/copy").replace("/srv/catalog", str(home))
+    exec(here, {})
+    assert (home / "copy/catalog.db").read_bytes().startswith(b"SQLite format 3")
 
 
 def test_the_readmes_tree_is_the_tree() -> None:
@@ -122,8 +168,12 @@ def test_the_readmes_tree_is_the_tree() -> None:
     assert listed == there | {"streamlit_app.py"}
 
 
-def test_links_and_pictures_exist() -> None:
-    targets = re.findall(r"\]\((?!https?:)([^)#]+)\)", README)
-    assert targets
-    for target in targets:
-        assert (PROJECT_ROOT / target).exists(), target
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_and_pictures_exist(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text()):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_picture_and_document_is_shown() -> None:
+    for path in (PROJECT_ROOT / "docs").rglob("*.*"):
+        assert f"]({path.relative_to(PROJECT_ROOT).as_posix()})" in README, path.name

@@ -80,6 +80,8 @@ def read_source(path: Path | str) -> Source:
         is_folder = False  # no path at all: a null byte, an unknown user, a name too long
     if not is_folder:
         raise SourceError(f"{str(path)!r} is not a folder: give the folder that holds the photos")
+    if (root / MANIFEST).is_symlink():
+        raise SourceError(f"{MANIFEST} is a link, which is not followed: deliver the file itself")
     source = _from_manifest(root) if (root / MANIFEST).is_file() else _from_folders(root)
     if not (source.items or source.missing or source.problems):
         raise SourceError(
