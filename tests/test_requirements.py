@@ -1,0 +1,59 @@
+"""Every package that the code imports is pinned exactly, with its reason, where it belongs."""
+
+import ast
+import re
+import sys
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
+
+import pytest
+
+from catalog_ai.config import PROJECT_ROOT
+
+FILES = ("requirements.txt", "requirements-dev.txt")
+LINE = re.compile(r"(?P<name>[a-z0-9-]+)==(?P<version>[0-9.]+) +# (?P<reason>.+)")
+OURS = {"benchmarks", "catalog_ai", "db", "pages", "tests"}
+
+
+def pins(file: str) -> dict[str, str]:
+    """Return name -> version; a line that is neither pin, comment nor include is an error."""
+    lines = (PROJECT_ROOT / file).read_text().splitlines()
+    found = [LINE.fullmatch(line) for line in lines if not line.startswith(("#", "-r "))]
+    assert None not in found
+    return {match["name"]: match["version"] for match in found if match}
+
+
+def imported(folders: tuple[str, ...]) -> set[str]:
+    """Return the distributions that the Python files of some folders import."""
+    paths = [path for folder in folders for path in (PROJECT_ROOT / folder).rglob("*.py")]
+    packages = {name for path in paths for name in third_party(path)}
+    providers = packages_distributions()
+    return {providers[package][0].lower() for package in packages}
+
+
+def third_party(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            names.add(node.module)
+    return {name.split(".")[0] for name in names} - OURS - sys.stdlib_module_names
+
+
+def test_what_the_product_imports_is_pinned() -> None:
+    assert imported(("catalog_ai", "db", "pages", "benchmarks")) <= set(pins("requirements.txt"))
+
+
+def test_what_the_tests_import_is_pinned() -> None:
+    assert imported(("tests",)) <= set(pins("requirements.txt")) | set(pins("requirements-dev.txt"))
+
+
+@pytest.mark.parametrize("file", FILES)
+def test_what_is_installed_is_what_is_pinned(file: str) -> None:
+    installed = {name: version(name).partition("+")[0] for name in pins(file)}  # 2.13.0+cpu
+    assert installed == pins(file)
+
+
+def test_no_package_is_pinned_twice() -> None:
+    assert not set(pins("requirements.txt")) & set(pins("requirements-dev.txt"))
