@@ -10,6 +10,7 @@ from tqdm import tqdm
 from catalog_ai.config import Settings, settings
 from catalog_ai.errors import CatalogError
 
+CANNOT_WRITE = 74
 INTERRUPTED = 130
 
 
@@ -38,6 +39,9 @@ def run(main: Callable[[list[str] | None], int], arguments: list[str] | None = N
     except CatalogError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    except OSError as error:
+        print(f"error: {error.filename or 'the disk'}: {error.strerror}", file=sys.stderr)
+        return CANNOT_WRITE
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return INTERRUPTED

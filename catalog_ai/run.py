@@ -29,11 +29,11 @@ _PR_SET_PDEATHSIG = 1  # prctl(2)
 
 def main(arguments: list[str] | None = None) -> int:
     """Fill the catalogue if it is empty and serve it until Ctrl-C."""
-    cli.parser("run", __doc__).parse_args(arguments)
+    options = cli.parser("run", __doc__).parse_args(arguments)
     host, port = _address()
     photos = _photos()
     home = os.environ.get("CATALOG_HOME") or starting.home_for(photos)
-    catalogue = open_catalogue(settings(home=home))
+    catalogue = open_catalogue(settings(home=home, database_url=options.database))
     with contextlib.ExitStack() as bar:
 
         def step(title: str) -> starting.Progress:
@@ -42,7 +42,10 @@ def main(arguments: list[str] | None = None) -> int:
             return bar.enter_context(cli.progress_bar(""))
 
         starting.fill(catalogue, photos, step)
-    environment = os.environ | {"CATALOG_HOME": str(catalogue.settings.home)}
+    environment = os.environ | {
+        "CATALOG_HOME": str(catalogue.settings.home),
+        "CATALOG_DATABASE_URL": catalogue.settings.database_url,
+    }
     print(f"The dashboard is on http://{host}:{port}   (Ctrl-C ends it)", flush=True)
     with _children(environment, host, port) as children:
         return _wait(children)

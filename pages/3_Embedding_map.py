@@ -65,8 +65,7 @@ def figure(view: MapView, by: str) -> go.Figure:
         xaxis={"visible": False},
         yaxis={"visible": False, "scaleanchor": "x"},
         legend={"itemsizing": "constant"},
-        dragmode="lasso",
-        clickmode="event+select",
+        dragmode="pan",  # under a lasso Streamlit ignores clicks
         modebar={"bgcolor": "rgba(0,0,0,0)", "color": "#8a8478", "activecolor": "#2f6f62"},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="#ffffff",
@@ -79,7 +78,7 @@ def show_age(catalogue: Catalogue, view: MapView) -> None:
     later = view.products_now - len(view.skus)
     text = f"{len(view.skus):,} products, drawn {viewmodels.ago(view.created_at, parts.now())}"
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{text}. Click a point for its photo; draw a loop around several.")
+        st.caption(f"{text}. Click a point for its photo; the lasso above the map takes several.")
         if later > 0:
             st.caption(f"{viewmodels.count(later, 'product')} not on it yet.")
             st.button("Draw again", on_click=jobs.enqueue, args=(catalogue, "project"))

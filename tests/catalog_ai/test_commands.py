@@ -95,6 +95,15 @@ def test_export_writes_what_the_page_shows(seeded: Seeded, tmp_path: Path) -> No
     assert len(lines) == 1 + len(seeded.wrong_ids)
 
 
+def test_a_file_that_cannot_be_written_is_a_sentence(
+    seeded: Seeded, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    target = tmp_path / "file" / "queue.csv"
+    assert cli.run(export.main, ["queue", "--out", str(target)]) == 74
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
 def test_a_worker_without_jobs_ends() -> None:
     assert cli.run(worker.main, []) == 0
 
