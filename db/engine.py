@@ -6,6 +6,7 @@ and `BEGIN IMMEDIATE` for writes, because a deferred transaction that reads and 
 at once with "database is locked", whatever the timeout.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -79,10 +80,26 @@ def _prepare(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # or pysqlite opens deferred transactions of its own
     cursor = connection.cursor()
     cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")  # first: the next may have to wait
-    cursor.execute(f"PRAGMA journal_mode = {'WAL' if wal_is_safe() else 'DELETE'}")
+    _set_journal_mode(cursor, "wal" if wal_is_safe() else "delete")
     cursor.execute("PRAGMA synchronous = FULL")
     cursor.execute("PRAGMA foreign_keys = ON")
     cursor.close()
+
+
+def _set_journal_mode(cursor: Any, mode: str) -> None:
+    """Switch a database to `mode`, once in its life.
+
+    Two first connections that switch at the same moment would wait for each other, so SQLite tells
+    one of them "locked" at once, whatever the timeout: that one looks again a moment later.
+    """
+    give_up = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while cursor.execute("PRAGMA journal_mode").fetchone()[0] != mode:
+        try:
+            cursor.execute(f"PRAGMA journal_mode = {mode}")
+        except sqlite.OperationalError as error:
+            if "locked" not in str(error) or time.monotonic() > give_up:
+                raise
+            time.sleep(0.02)
 
 
 def _begin(connection: Connection) -> None:

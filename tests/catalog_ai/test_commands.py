@@ -100,7 +100,7 @@ def test_a_file_that_cannot_be_written_is_a_sentence(
 ) -> None:
     (tmp_path / "file").write_text("in the way")
     target = tmp_path / "file" / "queue.csv"
-    assert cli.run(export.main, ["queue", "--out", str(target)]) == 74
+    assert cli.run(export.main, ["queue", "--out", str(target)]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
 
 
