@@ -41,14 +41,6 @@ class PhotoArrays:
     def __len__(self) -> int:
         return len(self.targets)
 
-    def take(self, indices: NDArray[np.int64]) -> "PhotoArrays":
-        """Return the photos at `indices`, in that order."""
-        return PhotoArrays(
-            *(self.pixels[indices], self.targets[indices], self.classes),
-            sha256=tuple(self.sha256[index] for index in indices),
-            skus=tuple(self.skus[index] for index in indices),
-        )
-
 
 def load_photos(
     items: Sequence[SourceItem],

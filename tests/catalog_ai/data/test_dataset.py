@@ -122,18 +122,6 @@ def test_no_readable_photo_is_an_error_that_names_the_classes(
         load_photos(items, 16, classes=names)
 
 
-def test_take_keeps_photos_labels_and_names_together() -> None:
-    photos = arrays()
-    chosen = np.array([7, 2, 2], dtype=np.int64)
-    taken = photos.take(chosen)
-    assert len(taken) == 3
-    for place, index in enumerate(chosen):
-        assert (taken.pixels[place] == photos.pixels[index]).all()
-        assert taken.targets[place] == photos.targets[index]
-        assert taken.skus[place] == photos.skus[index]
-        assert taken.sha256[place] == photos.sha256[index]
-
-
 # --- triplets ------------------------------------------------------------------------------------
 
 
