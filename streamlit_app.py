@@ -7,7 +7,7 @@ from catalog_ai.services import briefing
 from catalog_ai.services import catalogue as catalogues
 from pages._ui import cache, frame, parts, viewmodels
 
-TOPICS = ("products", "labels", "scores", "models", "runs", "notes", "projections")
+TOPICS = ("products", "labels", "scores", "models", "runs", "projections")
 REVIEW = "pages/1_Review_labels.py"
 
 
@@ -22,8 +22,6 @@ def show() -> None:
     except CatalogError as error:
         frame.stop(error)
     show_run(today, reader, now)
-    if "model" in today.notes:
-        st.info(viewmodels.plain(today.notes["model"]), icon=":material/info:")
     show_work(today)
     left, right = st.columns((5, 3), gap="large")
     with left:
@@ -101,7 +99,9 @@ def show_model(today: briefing.Briefing, reader: viewmodels.tzinfo) -> None:
     figures = st.columns(3)
     figures[0].metric("Right category", viewmodels.share(model.metrics.get("accuracy")))
     figures[1].metric("Similar first", viewmodels.share(model.metrics.get("top1")))
-    figures[2].metric("Among five", viewmodels.share(model.metrics.get("top5")))
+    figures[2].metric(
+        "Same garment again", viewmodels.share(model.metrics.get("reshot_recall_at_1"))
+    )
     st.page_link("pages/4_Models.py", label="All models", icon=":material/model_training:")
 
 

@@ -9,9 +9,7 @@ move from machine to machine, so read the ratios. `small` was tuned on a held-ou
 training photos; the validation photos are only looked at here.
 """
 
-import argparse
 import json
-import os
 import sys
 import tempfile
 from pathlib import Path
@@ -23,8 +21,9 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from benchmarks.photos import CLASSES, parser, read, seven
 from catalog_ai.data.loaders import train_loader, validation_loader
-from catalog_ai.data.sources import Source, SourceItem, normal_label, read_source
+from catalog_ai.data.sources import Source, SourceItem, normal_label
 from catalog_ai.data.transforms import Transform, train_transform, validation_transform
 from catalog_ai.models.backbone import MobileNetBackbone
 from catalog_ai.models.classifier import MobileNetLikeClassifier
@@ -32,7 +31,6 @@ from catalog_ai.models.summary import summarize
 from catalog_ai.training.classifier_train import ClassifierEpoch, train_classifier
 from catalog_ai.training.recipes import train_recipe
 
-CLASSES = ("dress", "hat", "longsleeve", "pants", "shoes", "shorts", "t-shirt")
 EPOCHS = 10
 CLAIMS = {
     "parameters": "428,944",
@@ -66,9 +64,7 @@ class DecodingDataset(Dataset[tuple[Tensor, int]]):
 
 def articles_loop(source: Source, seed: int) -> dict[str, float]:
     """Run the article's ten epochs as printed; return accuracy and seconds."""
-    items = [item for item in source.items if normal_label(item.label or "") in CLASSES]
-    training = [item for item in items if item.split == "train"]
-    validation = [item for item in items if item.split == "validation"]
+    training, validation = seven(source)
     epochs: list[ClassifierEpoch] = []
     torch.manual_seed(seed)
     start = perf_counter()
@@ -144,28 +140,21 @@ def cell(key: str, metrics: dict[str, Any]) -> str:
 
 def main() -> int:
     """Measure each seed and print it."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.article", description=__doc__)
-    parser.add_argument("--data", help="folder with train/ and validation/")
-    parser.add_argument("--seeds", default="0", help="for instance 0,1,2 (default: 0)")
-    parser.add_argument("--json", help="write all figures here")
-    options = parser.parse_args()
-    photos = os.environ.get("CATALOG_TEST_PHOTOS")
-    folder = options.data or (photos and str(Path(photos) / "clothing-dataset-small"))
-    if not folder:
-        print("no photos: give --data FOLDER, or set CATALOG_TEST_PHOTOS", file=sys.stderr)
-        return 2
-    source = read_source(folder)
+    options = parser("article", __doc__)
+    options.add_argument("--seeds", default="0", help="for instance 0,1,2 (default: 0)")
+    given = options.parse_args()
+    source = read(given.data)
     print(summarize(MobileNetBackbone()), "\n")
     full = summarize(MobileNetBackbone(depthwise=False))
     print(
         f"with a full 3×3 convolution: {full.parameters:,} parameters, "
         f"{full.mult_adds / 1e9:.2f} G mult-adds, which is what the article prints\n"
     )
-    every = [measure(source, int(seed)) for seed in options.seeds.split(",")]
+    every = [measure(source, int(seed)) for seed in given.seeds.split(",")]
     for found in every:
         show(found)
-    if options.json:
-        Path(options.json).write_text(json.dumps(every, indent=2) + "\n")
+    if given.json:
+        Path(given.json).write_text(json.dumps(every, indent=2) + "\n")
     return 0
 
 

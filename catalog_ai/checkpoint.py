@@ -19,26 +19,44 @@ from torch import Tensor
 
 from catalog_ai.errors import CheckpointError
 from catalog_ai.models.classifier import MobileNetLikeClassifier
+from catalog_ai.models.registry import Architecture, build
 from catalog_ai.models.siamese import SiameseEncoder
+from catalog_ai.preprocessing import Preprocessing
 
 FORMAT = 1
 WEIGHTS = "weights.safetensors"
 META = "meta.json"
 TRAINING_PHOTOS = "training_photos.txt"
 _ENCODER = "encoder."
+_BACKBONE = "backbone."
 
 
 @dataclass(frozen=True)
 class Checkpoint:
     """A model ready to use, in evaluation mode on the CPU.
 
-    Where `meta["architecture"]["shared_backbone"]` holds, `encoder.backbone` is the classifier's
-    own: one forward pass serves both.
+    Where `architecture.shared_backbone` holds, `encoder.backbone` is the classifier's own: one
+    forward pass serves both.
     """
 
     classifier: MobileNetLikeClassifier
     encoder: SiameseEncoder
     meta: dict[str, Any]
+
+    @property
+    def architecture(self) -> Architecture:
+        """Which networks these are."""
+        return Architecture.from_meta(self.meta["architecture"])
+
+    @property
+    def preprocessing(self) -> Preprocessing:
+        """What a photo goes through before them."""
+        return Preprocessing.from_meta(self.meta["preprocessing"])
+
+    @property
+    def temperature(self) -> float:
+        """What logits are divided by before the softmax (Guo et al. 2017), 1 if never fitted."""
+        return float(self.meta.get("calibration", {}).get("temperature", 1.0))
 
 
 def save_checkpoint(
@@ -73,9 +91,23 @@ def save_checkpoint(
 def joined_state(classifier: MobileNetLikeClassifier, encoder: SiameseEncoder) -> dict[str, Tensor]:
     """Return the weights of both, a shared backbone once."""
     weights = dict(classifier.state_dict())
-    if encoder.backbone is not classifier.backbone:
-        weights |= {_ENCODER + name: value for name, value in encoder.state_dict().items()}
+    shared = encoder.backbone is classifier.backbone
+    for name, value in encoder.state_dict().items():
+        if not (shared and name.startswith(_BACKBONE)):
+            weights[_ENCODER + name] = value
     return weights
+
+
+def compact(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights in half precision, half as large; a tensor beyond its range stays.
+
+    Loading widens them again. 65,504 is half precision's largest number.
+    """
+    small = {name: value.half() for name, value in state_dict.items() if value.is_floating_point()}
+    return {
+        name: small[name] if name in small and small[name].isfinite().all() else value
+        for name, value in state_dict.items()
+    }
 
 
 def load_meta(folder: Path) -> dict[str, Any]:
@@ -108,10 +140,9 @@ def load_checkpoint(folder: Path, *, classes: Sequence[str] | None = None) -> Ch
     meta = load_meta(folder)
     try:
         names = list(meta["classes"])
-        depthwise, shared = (
-            bool(meta["architecture"][name]) for name in ("depthwise", "shared_backbone")
-        )
-    except (KeyError, TypeError) as error:
+        architecture = Architecture.from_meta(meta["architecture"])
+        Preprocessing.from_meta(meta["preprocessing"])
+    except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(
             f"{META} of the model {folder.name!r} is damaged: restore it from a backup, or train "
             "the model again"
@@ -121,13 +152,40 @@ def load_checkpoint(folder: Path, *, classes: Sequence[str] | None = None) -> Ch
             f"the model {folder.name!r} knows {', '.join(names)}, not {', '.join(classes)}: "
             "train one for these categories"
         )
-    classifier = MobileNetLikeClassifier(len(names), depthwise=depthwise)
-    encoder = SiameseEncoder(classifier.backbone)
-    if not shared:
-        own = MobileNetLikeClassifier(len(names), depthwise=depthwise)
-        encoder = SiameseEncoder(own.backbone)
-    _fill(classifier, encoder, _weights(folder), folder.name)
+    classifier, encoder = build(architecture, len(names))
+    fill(classifier, encoder, _weights(folder), folder.name)
     return Checkpoint(classifier.eval(), encoder.eval(), meta)
+
+
+def fill(
+    classifier: MobileNetLikeClassifier,
+    encoder: SiameseEncoder,
+    weights: Mapping[str, Tensor],
+    version: str,
+) -> None:
+    """Put what `joined_state` returned into both; `version` is what the error names.
+
+    Raises `CheckpointError` for weights of another architecture.
+    """
+    own = {name: value for name, value in weights.items() if not name.startswith(_ENCODER)}
+    others = {
+        name.removeprefix(_ENCODER): value
+        for name, value in weights.items()
+        if name.startswith(_ENCODER)
+    }
+    shared = {name: value for name, value in own.items() if name.startswith(_BACKBONE)}
+    try:
+        if encoder.backbone is classifier.backbone:
+            if shared.keys() & others.keys():
+                raise RuntimeError("a backbone of the encoder's own where it shares one")
+            others |= shared
+        classifier.load_state_dict(own)
+        encoder.load_state_dict(others)
+    except RuntimeError as error:
+        raise CheckpointError(
+            f"the weights of the model {version!r} belong to another architecture than its "
+            f"{META} says: restore both from one backup, or train it again"
+        ) from error
 
 
 def _weights(folder: Path) -> dict[str, Tensor]:
@@ -136,27 +194,4 @@ def _weights(folder: Path) -> dict[str, Tensor]:
     except (OSError, SafetensorError) as error:
         raise CheckpointError(
             f"the weights of the model {folder.name!r} are missing or damaged: train it again"
-        ) from error
-
-
-def _fill(
-    classifier: MobileNetLikeClassifier,
-    encoder: SiameseEncoder,
-    weights: dict[str, Tensor],
-    version: str,
-) -> None:
-    own = {name: value for name, value in weights.items() if not name.startswith(_ENCODER)}
-    others = {
-        name.removeprefix(_ENCODER): value
-        for name, value in weights.items()
-        if name.startswith(_ENCODER)
-    }
-    try:
-        classifier.load_state_dict(own)
-        if others or encoder.backbone is not classifier.backbone:
-            encoder.load_state_dict(others)
-    except RuntimeError as error:
-        raise CheckpointError(
-            f"the weights of the model {version!r} belong to another architecture than its "
-            f"{META} says: restore both from one backup, or train it again"
         ) from error

@@ -47,6 +47,16 @@ def run(main: Callable[[list[str] | None], int], arguments: list[str] | None = N
         return INTERRUPTED
 
 
+def share(value: float | None) -> str:
+    """Return 0..1 as a percentage, a dash where there is none."""
+    return "–" if value is None else f"{value:.1%}"
+
+
+def number(value: float | None) -> str:
+    """Return a number with three digits behind the point, a dash where there is none."""
+    return "–" if value is None else f"{value:.3f}"
+
+
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[float, str], None]]:
     """Yield what to call with (share 0..1, message); draws a bar where somebody is looking."""

@@ -4,6 +4,8 @@
 | --- | --- | --- |
 | `CATALOG_HOME` | folder of the database, models and stored photos | `var/catalog` in the project |
 | `CATALOG_DATABASE_URL` | SQLAlchemy URL of the database | `catalog.db` in `CATALOG_HOME` |
+| `CATALOG_RUNTIME` | what computes a model's answers: `onnx`, `torch`, `auto` | `auto` |
+| `CATALOG_EXECUTION_PROVIDER` | where ONNX Runtime computes: `cpu`, `cuda`, `tensorrt` | `cpu` |
 """
 
 import os
@@ -19,6 +21,8 @@ class Settings:
 
     home: Path
     database_url: str
+    runtime: str = "auto"
+    execution_provider: str = "cpu"
 
     @property
     def models(self) -> Path:
@@ -57,4 +61,9 @@ def settings(*, home: Path | str | None = None, database_url: str | None = None)
     if not folder.is_absolute():
         folder = PROJECT_ROOT / folder
     url = database_url or os.environ.get("CATALOG_DATABASE_URL") or f"sqlite:///{folder}/catalog.db"
-    return Settings(home=folder, database_url=url)
+    return Settings(
+        home=folder,
+        database_url=url,
+        runtime=os.environ.get("CATALOG_RUNTIME") or "auto",
+        execution_provider=os.environ.get("CATALOG_EXECUTION_PROVIDER") or "cpu",
+    )

@@ -7,6 +7,7 @@
     ├── PhotoError                   –    one photo cannot be used; carries a code, the run goes on
     ├── TrainingDataError            65   the labels or photos cannot train a model
     ├── CheckpointError              65   weights or meta.json do not fit
+    ├── WeightsError                 65   pretrained weights are missing or are none
     ├── NoModelError                 65   nothing to classify with yet
     ├── DatabaseError                74   the database cannot be used
     │   └── NewerSchemaError         74   written by a later version of this program
@@ -57,6 +58,12 @@ class TrainingDataError(CatalogError):
 
 class CheckpointError(CatalogError):
     """A checkpoint is missing, damaged, or belongs to another architecture or class list."""
+
+    exit_code = 65
+
+
+class WeightsError(CatalogError):
+    """Pretrained weights are missing, damaged, or belong to another architecture."""
 
     exit_code = 65
 

@@ -102,6 +102,11 @@ def thumbnail(pixels: Pixels) -> bytes:
     """Return a JPEG with the whole picture in it, its longest side at most 320 px."""
     image = Image.fromarray(pixels)
     image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
+    return small_jpeg(image)
+
+
+def small_jpeg(image: Image.Image) -> bytes:
+    """Return a small picture as a JPEG of quality 85, without any metadata."""
     return _jpeg(image, quality=85)
 
 

@@ -8,11 +8,17 @@ the best weights so far.
 import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from catalog_ai import cli
 from catalog_ai.services.catalogue import open_catalogue
-from catalog_ai.services.training import DEFAULT_RECIPE, TrainedVersion, train_version
+from catalog_ai.services.training import (
+    DEFAULT_RECIPE,
+    LOSSES,
+    MINING,
+    SETTINGS,
+    TrainedVersion,
+    train_version,
+)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -25,11 +31,24 @@ def main(arguments: list[str] | None = None) -> int:
         "default: the catalogue's own photos and labels",
     )
     parser.add_argument(
-        "--recipe", default=DEFAULT_RECIPE, help="article or small (default: %(default)s)"
+        "--recipe", default=DEFAULT_RECIPE, help="article, small or default (default: %(default)s)"
     )
     parser.add_argument("--classes", metavar="A,B,C", help="only these categories")
     parser.add_argument("--epochs", type=int, metavar="N", help="classifier epochs")
     parser.add_argument("--siamese-epochs", type=int, metavar="N", help="visual search epochs")
+    parser.add_argument("--teacher", metavar="VERSION", help="learn from this model besides")
+    parser.add_argument("--backbone", metavar="NAME", help="of the recipe default: a timm name")
+    parser.add_argument("--weights", metavar="FILE", help="its pretrained weights, safetensors")
+    parser.add_argument(
+        "--freeze", dest="frozen_stages", type=int, metavar="N", help="keep its first N stages"
+    )
+    parser.add_argument("--size", type=int, metavar="PIXELS", help="side of the network's input")
+    parser.add_argument("--loss", metavar="NAME", help=f"on the vector: {', '.join(LOSSES)}")
+    parser.add_argument("--mining", metavar="NAME", help=f"of triplets: {', '.join(MINING)}")
+    parser.add_argument("--margin", type=float, metavar="X", help="of triplet and arcface")
+    parser.add_argument(
+        "--squeeze-excitation", action="store_true", default=None, help="in the article's blocks"
+    )
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="default: %(default)s")
     parser.add_argument("--version", metavar="NAME", help="name of the model")
     parser.add_argument("--activate", action="store_true", help="use the model from now on")
@@ -45,6 +64,12 @@ def main(arguments: list[str] | None = None) -> int:
             epochs=options.epochs,
             siamese_epochs=options.siamese_epochs,
             seed=options.seed,
+            teacher=options.teacher,
+            options={
+                name: getattr(options, name)
+                for name in SETTINGS
+                if getattr(options, name) is not None
+            },
             version=options.version,
             activate=options.activate,
             progress=progress,
@@ -62,19 +87,13 @@ def summary(trained: TrainedVersion) -> str:
     return (
         f"{trained.version}: {metrics['accuracy']:.1%} of {data['validation']} validation photos "
         f"right, trained on {data['train']} in {metrics['train_seconds']:.0f} s; {used}\n"
-        f"visual search: same category first {_share(metrics['top1'])}, among five "
-        f"{_share(metrics['top5'])}, mAP@R {_number(metrics['map_at_r'])}\n"
-        f"mean distance: same category {_number(metrics['same_class_distance'])}, different "
-        f"{_number(metrics['different_class_distance'])}"
+        f"visual search: same category first {cli.share(metrics['top1'])}, among five "
+        f"{cli.share(metrics['top5'])}, mAP@R {cli.number(metrics['map_at_r'])}\n"
+        f"mean distance: same category {cli.number(metrics['same_class_distance'])}, different "
+        f"{cli.number(metrics['different_class_distance'])}; the same garment, shot again, found "
+        f"first {cli.share(metrics['reshot_recall_at_1'])}; calibration error "
+        f"{cli.share(metrics['calibration_error'])}"
     )
-
-
-def _share(value: Any) -> str:
-    return "–" if value is None else f"{value:.1%}"
-
-
-def _number(value: Any) -> str:
-    return "–" if value is None else f"{value:.3f}"
 
 
 if __name__ == "__main__":

@@ -63,13 +63,25 @@ def show_figures(model: ModelView) -> None:
     columns[0].metric("Right category", viewmodels.share(metrics.get("accuracy")))
     columns[1].metric("Same category first", viewmodels.share(metrics.get("top1")))
     columns[2].metric("Among the first five", viewmodels.share(metrics.get("top5")))
-    columns[3].metric("mAP@R", viewmodels.number(metrics.get("map_at_r"), 3))
-    columns[4].metric("Parameters", viewmodels.number(metrics.get("parameters"), 0))
+    columns[3].metric(
+        "Same garment again",
+        viewmodels.share(metrics.get("reshot_recall_at_1")),
+        help="Each photo is shot again: at an angle, cropped, in another light. How often is its "
+        "original the first that is found?",
+    )
+    columns[4].metric(
+        "mAP@R",
+        viewmodels.number(metrics.get("map_at_r"), 3),
+        help="How many of the closest products are of the same category, counting near ones more.",
+    )
     reader = parts.reader_zone()
     st.caption(
         f"Recipe {viewmodels.plain(model.recipe)}, trained "
         f"{viewmodels.local(model.created_at, reader)} on {data.get('train', 0):,} photos, "
-        f"measured on {data.get('validation', 0):,} others; mean distance within a category "
+        f"measured on {data.get('validation', 0):,} others; "
+        f"{viewmodels.number(metrics.get('parameters'), 0)} parameters; how sure it is differs "
+        f"from how often it is right by {viewmodels.share(metrics.get('calibration_error'))}; "
+        f"mean distance within a category "
         f"{viewmodels.number(metrics.get('same_class_distance'))}, between categories "
         f"{viewmodels.number(metrics.get('different_class_distance'))}; "
         f"{model.predictions:,} products classified."

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own catalogue is never touched by a test."""
-    for name in ("CATALOG_HOME", "CATALOG_DATABASE_URL"):
+    for name in ("CATALOG_HOME", "CATALOG_DATABASE_URL", "CATALOG_EXECUTION_PROVIDER"):
         monkeypatch.delenv(name, raising=False)
+    # Writing an ONNX file takes seconds; the tests that are about it ask for it.
+    monkeypatch.setenv("CATALOG_RUNTIME", "torch")
 
 
 @pytest.fixture

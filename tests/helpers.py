@@ -1,6 +1,14 @@
 """What any test may use, from one place: fake photos and models, and a catalogue full of them."""
 
-from tests.fakes import CLASSES, DIMENSION, fake_model, model_meta, photo_bytes, write_photo
+from tests.fakes import (
+    CLASSES,
+    DIMENSION,
+    fake_model,
+    model_meta,
+    photo_arrays,
+    photo_bytes,
+    write_photo,
+)
 from tests.seeding import UNKNOWN_LABELS, Seeded, seed_catalogue
 
 __all__ = [
@@ -10,6 +18,7 @@ __all__ = [
     "Seeded",
     "fake_model",
     "model_meta",
+    "photo_arrays",
     "photo_bytes",
     "seed_catalogue",
     "write_photo",

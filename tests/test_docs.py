@@ -15,10 +15,10 @@ from catalog_ai.config import PROJECT_ROOT
 if TYPE_CHECKING:
     from catalog_ai.services.catalogue import Catalogue
 
-COMMANDS = ("export", "ingest", "run", "train", "worker")
+COMMANDS = ("evaluate", "export", "ingest", "run", "train", "worker")
 SETTINGS = (
     *("CATALOG_HOME", "CATALOG_DATABASE_URL", "CATALOG_PHOTOS", "CATALOG_TEST_PHOTOS"),
-    *("HOST", "PORT"),
+    *("CATALOG_RUNTIME", "CATALOG_EXECUTION_PROVIDER", "HOST", "PORT"),
 )
 FLAG = r"--[a-z][a-z-]*"
 README = (PROJECT_ROOT / "README.md").read_text()

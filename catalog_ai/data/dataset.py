@@ -4,7 +4,7 @@ import logging
 import tempfile
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,25 @@ class PhotoArrays:
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    def take(self, rows: NDArray[np.int64]) -> "PhotoArrays":
+        """Return these photos only."""
+        return replace(
+            self,
+            pixels=self.pixels[rows],
+            targets=self.targets[rows],
+            sha256=tuple(self.sha256[row] for row in rows),
+            skus=tuple(self.skus[row] for row in rows),
+        )
+
+    def resized(self, size: int) -> "PhotoArrays":
+        """Return the same photos at `size` × `size` pixels."""
+        if self.pixels.shape[1] == size:
+            return self
+        pixels = _allocate(len(self), size)
+        for row, photo in enumerate(self.pixels):
+            pixels[row] = resize_square(photo, size)
+        return replace(self, pixels=pixels)
 
 
 def load_photos(

@@ -1,7 +1,7 @@
 """Loaders: the article's, photo by photo, and one that makes whole batches from memory."""
 
 from collections.abc import Iterator, Sized
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -11,8 +11,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from catalog_ai.data.dataset import CatalogDataset, PhotoArrays
-from catalog_ai.data.transforms import BatchAugmentation, normalize
+from catalog_ai.data.transforms import BatchAugmentation
 from catalog_ai.errors import TrainingDataError
+from catalog_ai.preprocessing import Preprocessing
 
 BATCH_SIZE = 32
 _AUGMENTED_AT_ONCE = 4  # batches: tensor operations on few photos are mostly overhead
@@ -56,7 +57,8 @@ class BatchLoader:
     """Shuffled, augmented batches straight from the arrays: an epoch costs what the sums cost.
 
     Yields ([B, 3, S, S] float, [B] int64). A last batch of one photo is left out, since batch norm
-    cannot train on it. The order and the augmentation depend on the seed and the epoch alone.
+    cannot train on it. The order and the augmentation depend on the seed and the epoch alone. With
+    `views` above 1 a batch holds that many shots of each of its photos, all first shots first.
     """
 
     photos: PhotoArrays
@@ -64,6 +66,8 @@ class BatchLoader:
     batch_size: int
     seed: int = 0
     epoch: int = 0
+    views: int = 1
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
 
     def __post_init__(self) -> None:
         self.dataset = CatalogDataset(self.photos)
@@ -73,20 +77,31 @@ class BatchLoader:
         return full + (rest > 1)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        return ((images, targets) for images, targets, _ in self.numbered())
+
+    def numbered(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+        """Yield the batches with the number of each photo: (images, targets, [B] int64)."""
         generator = torch.Generator().manual_seed(self.seed * 100_003 + self.epoch)
         self.epoch += 1
         order = torch.randperm(len(self.photos), generator=generator)
-        for chosen in order.split(self.batch_size * _AUGMENTED_AT_ONCE):
-            # Rows are gathered here, so that a memory-mapped file is read a few at a time.
-            pixels = torch.from_numpy(self.photos.pixels[chosen.numpy()]).permute(0, 3, 1, 2)
-            images = self.augmentation(pixels, generator)
-            images = images.contiguous(memory_format=torch.channels_last)
-            targets = torch.from_numpy(self.photos.targets[chosen.numpy()])
-            for batch in zip(
-                images.split(self.batch_size), targets.split(self.batch_size), strict=True
-            ):
-                if len(batch[1]) > 1:
-                    yield batch
+        for chosen in order.split(self.batch_size * (_AUGMENTED_AT_ONCE if self.views == 1 else 1)):
+            if len(chosen) > 1:
+                numbers = chosen.repeat(self.views)
+                images = self._images(chosen, generator)
+                targets = torch.from_numpy(self.photos.targets[numbers.numpy()])
+                size = self.batch_size * self.views
+                for batch in zip(
+                    *(part.split(size) for part in (images, targets, numbers)), strict=True
+                ):
+                    if len(batch[1]) > 1:
+                        yield batch
+
+    def _images(self, chosen: Tensor, generator: torch.Generator) -> Tensor:
+        # Rows are gathered here, so that a memory-mapped file is read a few at a time.
+        pixels = torch.from_numpy(self.photos.pixels[chosen.numpy()]).permute(0, 3, 1, 2)
+        views = [self.augmentation(pixels, generator) for _ in range(self.views)]
+        images = self.preprocessing.of_symmetric(torch.cat(views) if self.views > 1 else views[0])
+        return images.contiguous(memory_format=torch.channels_last)
 
 
 @dataclass
@@ -98,6 +113,7 @@ class PlainLoader:
 
     photos: PhotoArrays
     batch_size: int = 256
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
 
     def __post_init__(self) -> None:
         self.dataset = CatalogDataset(self.photos)
@@ -109,8 +125,11 @@ class PlainLoader:
         for start in range(0, len(self.photos), self.batch_size):
             part = slice(start, start + self.batch_size)
             pixels = torch.from_numpy(self.photos.pixels[part].transpose(0, 3, 1, 2))
-            images = normalize(pixels).contiguous(memory_format=torch.channels_last)
-            yield images, torch.from_numpy(self.photos.targets[part])
+            images = self.preprocessing.normalize(pixels)
+            yield (
+                images.contiguous(memory_format=torch.channels_last),
+                torch.from_numpy(self.photos.targets[part]),
+            )
 
 
 def split_by_seed(

@@ -9,11 +9,10 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from catalog_ai.preprocessing import Preprocessing
 from catalog_ai.vision import transforms
 
-SIZE = 64
-MEAN = (0.5, 0.5, 0.5)
-STD = (0.5, 0.5, 0.5)
+SIZE, MEAN, STD = Preprocessing().size, Preprocessing().mean, Preprocessing().std
 
 Transform = Callable[[Image.Image], Tensor]
 
@@ -44,11 +43,6 @@ def validation_transform(size: int = SIZE) -> Transform:
     return steps
 
 
-def normalize(pixels: Tensor) -> Tensor:
-    """[..., uint8 0..255] → float32 -1..1, what ToTensor and Normalize do to one image."""
-    return pixels.float().div_(127.5).sub_(1.0)
-
-
 @dataclass(frozen=True)
 class BatchAugmentation:
     """Random crop, flip, rotation, colour and cutout for a whole batch in a few tensor operations.
@@ -58,28 +52,54 @@ class BatchAugmentation:
     2015, section 6; cutout: DeVries and Taylor 2017.
 
     `scale`: share of the picture's area that a crop keeps, at least. `degrees`: rotation, ±.
-    `colour`: relative strength of brightness, contrast and saturation. `cutout`: side of the square
-    that is greyed out, as a share of the picture's.
+    `perspective`: how much nearer one edge comes than the middle, at most, as a share of the
+    distance. `colour`: relative strength of brightness, contrast and saturation. `cutout`: side of
+    the square that is greyed out, as a share of the picture's. `black_edges`: share of the batches
+    where nothing lies beyond the picture's edge; elsewhere the picture is reflected there.
     """
 
     size: int = SIZE
     scale: float = 0.6
     ratio: float = 1.2
     degrees: float = 10.0
+    perspective: float = 0.0
     colour: float = 0.25
     cutout: float = 0.25
+    black_edges: float = 0.0
 
     def __call__(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
         """Augment `pixels`; the same generator state gives the same result."""
-        images = normalize(pixels)
-        theta = self._theta(len(images), generator)
-        shape = [len(images), 3, self.size, self.size]
-        grid = functional.affine_grid(theta, shape, align_corners=False)
-        images = functional.grid_sample(
-            images, grid, mode="bilinear", padding_mode="reflection", align_corners=False
-        )
+        images = pixels.float().div_(127.5).sub_(1.0)
+        images = self._warp(images, generator)
         images = self._recolour(images, generator)
         return self._cut(images, generator)
+
+    def _warp(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        theta = self._theta(len(images), generator)
+        shape = [len(images), 3, self.size, self.size]
+        if self.perspective:
+            grid = self._projective(theta, generator)
+        else:
+            grid = functional.affine_grid(theta, shape, align_corners=False)
+        if self.black_edges and float(_uniform(1, 0, 1, generator)) < self.black_edges:
+            # grid_sample fills with 0, and black is -1.
+            return functional.grid_sample(images + 1, grid, align_corners=False) - 1
+        return functional.grid_sample(images, grid, padding_mode="reflection", align_corners=False)
+
+    def _projective(self, theta: Tensor, generator: torch.Generator) -> Tensor:
+        """[B, 2, 3] affine maps → [B, size, size, 2] grid, seen at an angle besides."""
+        count = len(theta)
+        tilt = torch.stack(
+            [_uniform(count, -1, 1, generator) * self.perspective for _ in range(2)], 1
+        )
+        last = torch.cat([tilt, torch.ones(count, 1)], 1)[:, None]
+        position = (torch.arange(self.size) + 0.5) / self.size * 2 - 1
+        y, x = torch.meshgrid(position, position, indexing="ij")
+        points = torch.stack([x.flatten(), y.flatten(), torch.ones(self.size**2)])
+        mapped = torch.cat([theta, last], 1) @ points
+        return (
+            (mapped[:, :2] / mapped[:, 2:]).transpose(1, 2).reshape(count, self.size, self.size, 2)
+        )
 
     def _theta(self, count: int, generator: torch.Generator) -> Tensor:
         """[B, 2, 3] maps from the crop to the picture: zoom, aspect, rotation, flip and shift."""

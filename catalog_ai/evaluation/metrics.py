@@ -1,4 +1,4 @@
-"""How good a classifier and a vector are. All of it is numpy, all of it leave-one-out."""
+"""How good a classifier and a vector are. All of it is numpy; no photo is its own answer."""
 
 from dataclasses import dataclass
 
@@ -11,12 +11,12 @@ _ROWS_AT_ONCE = 512
 
 @dataclass(frozen=True)
 class RetrievalMetrics:
-    """Visual search among N labelled photos, each in turn the query, never its own answer.
+    """Visual search with each of N labelled photos as the query, never its own answer.
 
     `top1`, `top5`: share of queries with the same category first, or among the first five.
     `map_at_r`: mean average precision at R, the number of other photos of the query's category
     (Musgrave et al. 2020, "A Metric Learning Reality Check", section 3.2). Distances are Euclidean
-    means over all pairs. A photo that is alone in its category is no query.
+    means over all pairs. A photo that nothing else shares its category with is no query.
     """
 
     top1: float
@@ -46,15 +46,27 @@ def per_class_accuracy(confusion: Labels) -> NDArray[np.float64]:
     return shares
 
 
-def retrieval_metrics(vectors: NDArray[np.float32], targets: Labels) -> RetrievalMetrics:
-    """Return the metrics of (N, D) vectors with (N,) labels; nan where no query or pair exists."""
-    relevant = np.bincount(targets, minlength=1)[targets] - 1
+def retrieval_metrics(
+    vectors: NDArray[np.float32],
+    targets: Labels,
+    gallery: NDArray[np.float32] | None = None,
+    gallery_targets: Labels | None = None,
+) -> RetrievalMetrics:
+    """Return the metrics of (N, D) vectors with (N,) labels; nan where no query or pair exists.
+
+    The N are searched among themselves, and among the (M, D) of `gallery` with labels of their own.
+    """
+    every, labels = vectors, targets
+    if gallery is not None and gallery_targets is not None:
+        every = np.concatenate([vectors, gallery])
+        labels = np.concatenate([targets, gallery_targets])
+    relevant = np.bincount(labels, minlength=1)[targets] - 1
     ranked = np.zeros(3)  # sums over queries: first, among five, average precision at R
     spread = np.zeros((2, 2))  # per (different, same): sum of distances, number of pairs
     for start in range(0, len(targets), _ROWS_AT_ONCE):
         rows = np.arange(start, min(start + _ROWS_AT_ONCE, len(targets)))
-        distances = _distances(vectors[rows], vectors)
-        same = targets[rows][:, None] == targets[None, :]
+        distances = _distances(vectors[rows], every)
+        same = targets[rows][:, None] == labels[None, :]
         distances[np.arange(len(rows)), rows] = np.inf
         for kind in (0, 1):
             pairs = distances[(same == kind) & np.isfinite(distances)]
@@ -67,6 +79,40 @@ def retrieval_metrics(vectors: NDArray[np.float32], targets: Labels) -> Retrieva
     top1, top5, map_at_r = (_share(total, queries) for total in ranked)
     different, alike = (_share(total, pairs) for total, pairs in spread)
     return RetrievalMetrics(top1, top5, map_at_r, alike, different)
+
+
+def found_first(
+    queries: NDArray[np.float32], gallery: NDArray[np.float32], originals: Labels
+) -> NDArray[np.bool_]:
+    """Return for each of (Q, D) queries whether nothing in (M, D) is nearer than its original.
+
+    `originals` (Q,) are rows of `gallery`. Another photo at the very same distance, such as a copy
+    of the original, does not count as nearer.
+    """
+    found = np.zeros(len(queries), np.bool_)
+    for start in range(0, len(queries), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        distances = _distances(queries[rows], gallery)
+        own = np.take_along_axis(distances, originals[rows, None], 1)[:, 0]
+        found[rows] = own <= distances.min(1)
+    return found
+
+
+def calibration_error(
+    confidence: NDArray[np.float32], right: NDArray[np.bool_], *, bins: int = 15
+) -> float:
+    """Return the expected calibration error, 0..1; nan without a photo.
+
+    `confidence` (N,) is the probability of the predicted category, `right` (N,) whether it was the
+    true one. The photos fall into `bins` of equal width by confidence; the error is the mean over
+    photos of |share right - mean confidence| of their bin (Guo et al. 2017, section 2).
+    """
+    if not len(confidence):
+        return float("nan")
+    place = np.clip(np.ceil(confidence.astype(np.float64) * bins).astype(int) - 1, 0, bins - 1)
+    confident = np.bincount(place, weights=confidence, minlength=bins)
+    correct = np.bincount(place, weights=right, minlength=bins)
+    return float(np.abs(confident - correct).sum() / len(confidence))
 
 
 def _average_precision_at_r(hits: NDArray[np.bool_], relevant: Labels) -> NDArray[np.float64]:

@@ -13,7 +13,8 @@ class InvertedResidualBlock(nn.Module):
     MobileNetV2 leaves it linear; we follow the article.
 
     `depthwise=False` makes the 3×3 a full convolution, which is what the article's printed
-    parameter count belongs to (see `MobileNetBackbone`).
+    parameter count belongs to (see `MobileNetBackbone`). `squeeze_excitation` weighs the hidden
+    channels before the projection, one of the article's next steps.
     """
 
     def __init__(
@@ -24,6 +25,7 @@ class InvertedResidualBlock(nn.Module):
         expansion_factor: int,
         *,
         depthwise: bool = True,
+        squeeze_excitation: bool = False,
     ) -> None:
         super().__init__()
         hidden = in_channels * expansion_factor
@@ -38,6 +40,7 @@ class InvertedResidualBlock(nn.Module):
             nn.BatchNorm2d(hidden),
             nn.ReLU(inplace=True),
         )
+        self.excite = SqueezeExcitation(hidden) if squeeze_excitation else nn.Identity()
         self.project = nn.Sequential(
             nn.Conv2d(hidden, out_channels, 1, bias=False),
             nn.BatchNorm2d(out_channels),
@@ -55,4 +58,26 @@ class InvertedResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B, in_channels, H, W] float → [B, out_channels, ⌈H/stride⌉, ⌈W/stride⌉], ≥ 0."""
         skip = x if self.shortcut is None else self.shortcut(x)
-        return functional.relu(self.project(self.depthwise(self.expand(x))) + skip)
+        return functional.relu(self.project(self.excite(self.depthwise(self.expand(x)))) + skip)
+
+
+class SqueezeExcitation(nn.Module):
+    """Scale each channel by a gate that all channels' means decide (Hu et al. 2018, section 3).
+
+    [B, channels, H, W] → the same shape; adds 2·channels²/reduction weights and their biases.
+    """
+
+    def __init__(self, channels: int, reduction: int = 4) -> None:
+        super().__init__()
+        self.gate = nn.Sequential(
+            nn.AdaptiveAvgPool2d(1),
+            nn.Conv2d(channels, channels // reduction, 1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(channels // reduction, channels, 1),
+            nn.Sigmoid(),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, channels, H, W] float → the same shape, each channel times 0..1."""
+        scaled: Tensor = x * self.gate(x)
+        return scaled

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from catalog_ai.device import device_of
+
 
 @dataclass(frozen=True)
 class LayerStatistics:
@@ -65,7 +67,7 @@ def summarize(model: nn.Module, input_shape: tuple[int, ...] = (32, 3, 64, 64)) 
     training = model.training
     try:
         with torch.no_grad():
-            model.eval()(torch.zeros(input_shape))
+            model.eval()(torch.zeros(input_shape, device=device_of(model)))
     finally:
         model.train(training)
         for hook in hooks:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 from numpy.typing import NDArray
+from sqlalchemy.orm import Session
 
 from catalog_ai.curation.label_issues import (
     NEIGHBOURS,
@@ -14,9 +15,9 @@ from catalog_ai.curation.label_issues import (
     assess_labels,
     nearest,
 )
-from catalog_ai.data.sources import normal_label
-from catalog_ai.errors import NoModelError
+from catalog_ai.data.sources import normal_label, usable_classes
 from catalog_ai.services.catalogue import Catalogue, in_plain_words
+from catalog_ai.services.classifying import model_row
 from catalog_ai.services.jobs import Progress
 from db.commands.scores import ScoreRow, replace_scores
 from db.engine import read, write
@@ -38,6 +39,7 @@ class _Evidence:
     """N products under the active model; what is not a product photo is left out."""
 
     model: models.ModelRow
+    classes: tuple[str, ...]  # the model's; the labels in use where it knows none
     product_ids: NDArray[np.int64]
     vectors: NDArray[np.float32]  # (N, D), unit length
     labels: list[str | None]
@@ -46,7 +48,7 @@ class _Evidence:
 
     def targets(self) -> NDArray[np.int64]:
         """Return (N,) class numbers; -1 for a label that is none of the model's categories."""
-        number = {normal_label(name): index for index, name in enumerate(self.model.classes)}
+        number = {normal_label(name): index for index, name in enumerate(self.classes)}
         found = [number.get(normal_label(label or ""), UNKNOWN) for label in self.labels]
         return np.array(found, np.int64)
 
@@ -55,7 +57,7 @@ def assess(catalogue: Catalogue, progress: Progress | None = None) -> Assessment
     """Judge all labels under the active model and put the result in place of the last one.
 
     With fewer than ten labels, or all of one category, nothing can be judged: then each product
-    gets the model's own suggestion and no score. Raises `NoModelError` where there is no model.
+    gets the model's own suggestion and no score. Raises `CheckpointError`, `DatabaseError`.
     """
     tell = progress or (lambda fraction, message: None)
     evidence = _read(catalogue)
@@ -64,28 +66,36 @@ def assess(catalogue: Catalogue, progress: Progress | None = None) -> Assessment
     tell(0.9, "Storing what was found")
     with in_plain_words(), write(catalogue.engine, touches=("scores",)) as session:
         now = datetime.now(UTC)
-        replace_scores(session, evidence.model.id, evidence.model.classes, rows, now)
+        replace_scores(session, evidence.model.id, evidence.classes, rows, now)
     return AssessmentSummary(len(rows), sum(row.looks_wrong for row in rows))
 
 
 def _read(catalogue: Catalogue) -> _Evidence:
+    model = model_row(catalogue, None)
     with in_plain_words(), read(catalogue.engine) as session:
-        model = models.active(session)
-        if model is None:
-            raise NoModelError("there is no model yet: run python -m catalog_ai.train first")
         table = embeddings.vectors(session, model.id)
         kept = [i for i, state in enumerate(table.review_states) if state != "not_product"]
         ids = table.product_ids[kept]
+        labels = [table.labels[i] for i in kept]
+        classes = model.classes or tuple(usable_classes(labels))
         return _Evidence(
             model=model,
+            classes=classes,
             product_ids=ids,
             vectors=table.vectors[kept],
-            labels=[table.labels[i] for i in kept],
+            labels=labels,
             image_sha256=[table.image_sha256[i] for i in kept],
-            own_opinion=predictions.probabilities(
-                session, model.id, ids.tolist(), len(model.classes)
-            ),
+            own_opinion=_own_opinion(session, model, ids.tolist(), len(classes)),
         )
+
+
+def _own_opinion(
+    session: Session, model: models.ModelRow, product_ids: list[int], classes: int
+) -> NDArray[np.float32]:
+    """Return (N, classes) probabilities; all alike where the model knows no categories."""
+    if not model.classes:
+        return np.full((len(product_ids), classes), 1 / max(1, classes), np.float32)
+    return predictions.probabilities(session, model.id, product_ids, classes)
 
 
 def _rows(evidence: _Evidence) -> Iterator[ScoreRow]:
@@ -98,7 +108,7 @@ def _rows(evidence: _Evidence) -> Iterator[ScoreRow]:
             label=evidence.labels[i],
             known_label=bool(targets[i] != UNKNOWN),
             probabilities=found.probabilities[i],
-            suggestion=evidence.model.classes[found.suggestion[i]],
+            suggestion=evidence.classes[found.suggestion[i]] if evidence.classes else "",
             confidence=float(found.confidence[i]),
             score=float(found.score[i]),
             looks_wrong=bool(found.looks_wrong[i]),
@@ -112,15 +122,16 @@ def _judge(evidence: _Evidence, targets: NDArray[np.int64]) -> LabelAssessment:
     if len(known) < FEWEST or len(np.unique(known)) < 2:
         return _unjudged(evidence)
     _, groups = np.unique(evidence.image_sha256, return_inverse=True)
-    return assess_labels(evidence.vectors, targets, len(evidence.model.classes), groups=groups)
+    return assess_labels(evidence.vectors, targets, len(evidence.classes), groups=groups)
 
 
 def _unjudged(evidence: _Evidence) -> LabelAssessment:
     opinion = evidence.own_opinion
+    no_class = np.zeros(len(opinion), np.int64)
     no_number = np.full(len(opinion), np.nan, np.float32)
     return LabelAssessment(
         probabilities=opinion,
-        suggestion=opinion.argmax(1).astype(np.int64),
+        suggestion=opinion.argmax(1).astype(np.int64) if evidence.classes else no_class,
         confidence=opinion.max(1, initial=0.0),
         score=no_number,
         looks_wrong=np.zeros(len(opinion), np.bool_),

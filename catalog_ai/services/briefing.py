@@ -27,7 +27,6 @@ class Briefing:
     by_category: dict[str, int]
     newest: tuple[shop.ProductCard, ...]
     worker: jobs.WorkerStatus
-    notes: dict[str, str]
 
 
 def today(catalogue: Catalogue, *, since: datetime | None = None) -> Briefing:
@@ -48,5 +47,4 @@ def today(catalogue: Catalogue, *, since: datetime | None = None) -> Briefing:
         by_category=by_category,
         newest=shop.product_cards(catalogue, newest),
         worker=jobs.worker_status(catalogue),
-        notes=status.notes,
     )

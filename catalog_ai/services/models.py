@@ -12,7 +12,11 @@ from db.commands import models as commands
 from db.engine import read, write
 from db.queries import models as queries
 
-RECIPES = {"small": "The better recipe, minutes", "article": "The article's recipe, as printed"}
+RECIPES = {
+    "small": "Quick, a minute or a few",
+    "default": "The best, about twenty minutes",
+    "article": "The article's recipe, as printed",
+}
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 from datetime import UTC, datetime
 
 from catalog_ai.curation.projection import METHOD, project
-from catalog_ai.errors import CatalogError, NoModelError
+from catalog_ai.errors import CatalogError
 from catalog_ai.services.catalogue import Catalogue, in_plain_words
+from catalog_ai.services.classifying import model_row
 from catalog_ai.services.jobs import Progress
 from db.commands.projections import add_projection, delete_old_projections
 from db.engine import read, write
-from db.queries import embeddings, models
+from db.queries import embeddings
 
 SEED = 0
 
@@ -16,14 +17,12 @@ SEED = 0
 def project_map(catalogue: Catalogue, progress: Progress | None = None) -> int:
     """Place all products on a new map and return its id; the map before it is kept, older ones not.
 
-    Raises `NoModelError` without a model, `CatalogError` without products. Only a worker calls
-    this: UMAP's threads abort a process that runs two at once.
+    Raises `CatalogError` without products. Only a worker calls this: UMAP's threads abort a process
+    that runs two at once.
     """
     tell = progress or (lambda fraction, message: None)
+    model = model_row(catalogue, None)
     with in_plain_words(), read(catalogue.engine) as session:
-        model = models.active(session)
-        if model is None:
-            raise NoModelError("there is no model yet: run python -m catalog_ai.train first")
         table = embeddings.vectors(session, model.id)
     if not len(table.product_ids):
         raise CatalogError("there is nothing to draw: run python -m catalog_ai.ingest FOLDER first")

@@ -16,6 +16,7 @@ from catalog_ai.inference.search import ExactIndex
 from catalog_ai.services.catalogue import Catalogue, in_plain_words
 from catalog_ai.services.evidence import Candidate
 from catalog_ai.services.photos import ensure_thumbnail
+from catalog_ai.services.shipped import ensure_model
 from db.engine import read
 from db.queries import embeddings, models
 from db.queries import review as review_queries
@@ -56,7 +57,8 @@ class Match:
 class PhotoMatches:
     """What the model says of an uploaded photo, and the products that look like it.
 
-    `preview` is a JPEG that we encoded: an upload itself is never shown.
+    `label` is empty and there are no candidates where the model knows no categories. `preview` is a
+    JPEG that we encoded: an upload itself is never shown.
     """
 
     label: str
@@ -163,15 +165,19 @@ def similar_to_photo(
     `CheckpointError`. This loads torch; searching by a product does not.
     """
     pixels = decode(data)
+    if index is None:
+        ensure_model(catalogue)
     known = _index(catalogue, index)
-    model = _model(catalogue.settings.models / known.version)
+    settings = catalogue.settings
+    model = _model(settings.models / known.version, settings.runtime, settings.execution_provider)
     outputs = model.predict([pixels])
     shares = outputs.probabilities[0]
     ranked = tuple(
         Candidate(model.classes[number], float(shares[number])) for number in (-shares).argsort()
     )
     return PhotoMatches(
-        *(ranked[0].label, ranked[0].probability, ranked),
+        *((ranked[0].label, ranked[0].probability) if ranked else ("", 0.0)),
+        candidates=ranked,
         matches=_matches(catalogue, known, outputs.vectors[0], k, category),
         preview=thumbnail(pixels),
     )
@@ -180,18 +186,16 @@ def similar_to_photo(
 def _index(catalogue: Catalogue, index: CatalogueIndex | None) -> CatalogueIndex:
     found = index or load_index(catalogue)
     if found is None:
-        raise NoModelError(
-            "there is no model to search with yet: run python -m catalog_ai.train --data FOLDER"
-        )
+        raise NoModelError("there is no model to search with yet: run python -m catalog_ai.worker")
     return found
 
 
 @lru_cache(maxsize=2)
-def _model(folder: Path) -> "CatalogModel":
+def _model(folder: Path, runtime: str, provider: str) -> "CatalogModel":
     """A version's files never change, so a loaded one stays valid for as long as it is used."""
     from catalog_ai.inference.embeddings import CatalogModel
 
-    return CatalogModel.load(folder)
+    return CatalogModel.load(folder, runtime=runtime, provider=provider)
 
 
 def _matches(

@@ -1,20 +1,30 @@
 """Train a model version and register it with the catalogue."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from catalog_ai.data.sources import Source, SourceItem, read_source
 from catalog_ai.errors import TrainingDataError, UsageError
 from catalog_ai.services import jobs
 from catalog_ai.services.catalogue import Catalogue, in_plain_words
+from catalog_ai.training.names import LOSSES as LOSSES
+from catalog_ai.training.names import MINING as MINING
 from db.commands import models as commands
 from db.engine import read, write
 from db.queries import models, products
 
+if TYPE_CHECKING:
+    from catalog_ai.checkpoint import Checkpoint
+
 DEFAULT_RECIPE = "small"
+# Settings of recipes that can be given one by one; which recipe has which, it says itself.
+SETTINGS = (
+    *("backbone", "weights", "frozen_stages", "size", "loss", "mining", "margin"),
+    "squeeze_excitation",
+)
 
 Progress = Callable[[float, str], None]
 
@@ -38,11 +48,14 @@ def train_version(
     siamese_epochs: int | None = None,
     seed: int = 0,
     version: str | None = None,
+    teacher: str | None = None,
+    options: Mapping[str, Any] | None = None,
     activate: bool = False,
     progress: Progress | None = None,
 ) -> TrainedVersion:
     """Train on the folder `data`, or on the catalogue's own photos and labels, and register it.
 
+    `options` replace settings of the recipe by name, `teacher` is a version to learn from besides.
     The first version becomes the active one, `activate` makes a later one so. Raises `UsageError`,
     `SourceError`, `TrainingDataError`, `CheckpointError`, `DatabaseError`.
     """
@@ -57,27 +70,45 @@ def train_version(
         epochs=epochs,
         siamese_epochs=siamese_epochs,
         seed=seed,
+        options=options,
+        teacher=None if teacher is None else _teacher(catalogue, teacher),
         progress=progress,
     )
-    is_active = register(catalogue, result.folder, activate=activate)
-    return TrainedVersion(result.version, is_active, result.meta)
+    activate = activate or not has_active_model(catalogue)
+    register(catalogue, result.folder, activate=activate)
+    return TrainedVersion(result.version, activate, result.meta)
 
 
-def register(catalogue: Catalogue, folder: Path, *, activate: bool) -> bool:
-    """Make the checkpoint in `folder` known; return whether it is now the active version."""
+def _teacher(catalogue: Catalogue, version: str) -> "Checkpoint":
+    from catalog_ai.checkpoint import load_checkpoint
+    from catalog_ai.services.classifying import model_row
+
+    row = model_row(catalogue, version)
+    return load_checkpoint(catalogue.settings.models / row.version)
+
+
+def register(catalogue: Catalogue, folder: Path, *, activate: bool) -> None:
+    """Make the checkpoint in `folder` known; with `activate` it classifies from now on.
+
+    Raises `UsageError` where its version is known already.
+    """
     from catalog_ai.checkpoint import load_meta
 
     meta = load_meta(folder)
     with in_plain_words(), write(catalogue.engine, touches=("models",)) as session:
         if models.by_version(session, meta["version"]) is not None:
             raise UsageError(f"the model {meta['version']!r} is registered already")
-        first = models.active(session) is None
         commands.add_version(session, meta, datetime.now(UTC))
-        if first or activate:
+        if activate:
             commands.activate(session, meta["version"])
-    if first or activate:
+    if activate:
         look_again(catalogue, meta["version"])
-    return first or activate
+
+
+def has_active_model(catalogue: Catalogue) -> bool:
+    """Whether there is a model to classify with."""
+    with in_plain_words(), read(catalogue.engine) as session:
+        return models.active(session) is not None
 
 
 def look_again(catalogue: Catalogue, version: str, *, requested_by: str = "") -> None:

@@ -15,6 +15,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from catalog_ai.data.loaders import LabelledLoader
+from catalog_ai.device import autocast, device_of
 from catalog_ai.models.classifier import MobileNetLikeClassifier
 from catalog_ai.training.losses import weighted_cross_entropy
 
@@ -50,14 +51,17 @@ def train_classifier(
 ) -> MobileNetLikeClassifier:
     """Train `model` in place and return it in evaluation mode.
 
-    The loaders yield ([B, 3, S, S] float, [B] int64). By default: cross-entropy weighted by inverse
+    The loaders yield ([B, 3, S, S] float, [B] int64); the first may yield [B, C] probabilities for
+    targets. By default: cross-entropy weighted by inverse
     class frequency and Adam at 1e-3. `scheduler` steps after every batch. With `average_decay` the
     weights returned and validated are an exponential moving average of the trained ones. Ctrl-C
     ends the training with the weights of the best epoch so far, by validation accuracy; before the
     first epoch is done it is passed on. Raises `TrainingDataError` for a class without a photo.
     """
     dataset = train_loader.dataset
+    device = device_of(model)
     criterion = criterion or weighted_cross_entropy(dataset.targets, dataset.classes)
+    criterion = criterion.to(device)
     validation_criterion = nn.CrossEntropyLoss()
     optimizer = optimizer or optim.Adam(model.parameters(), lr=LEARNING_RATE)
     averaged = _averaged(model, average_decay)
@@ -88,9 +92,11 @@ def train_classifier(
 def evaluate(model: nn.Module, loader: LabelledLoader, criterion: nn.Module) -> tuple[float, float]:
     """Return (mean loss per photo, accuracy 0..1); (0, 0) for an empty loader."""
     model.eval()
+    device = device_of(model)
     total, correct, count = 0.0, 0, 0
     with torch.inference_mode():
         for images, targets in loader:
+            images, targets = images.to(device), targets.to(device)
             logits = model(images)
             total += float(criterion(logits, targets)) * len(targets)
             correct += int((logits.argmax(1) == targets).sum())
@@ -107,10 +113,13 @@ def _train_epoch(
     averaged: AveragedModel | None,
 ) -> tuple[float, float]:
     model.train()
+    device = device_of(model)
     total, correct, count = 0.0, 0, 0
     for images, targets in loader:
-        logits = model(images)
-        loss = criterion(logits, targets)
+        images, targets = images.to(device), targets.to(device)
+        with autocast(device):
+            logits = model(images)
+        loss = criterion(logits.float(), targets)
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -119,7 +128,8 @@ def _train_epoch(
         if averaged is not None:
             averaged.update_parameters(model)
         total += float(loss.detach()) * len(targets)
-        correct += int((logits.detach().argmax(1) == targets).sum())
+        likeliest = targets.argmax(1) if targets.ndim == 2 else targets
+        correct += int((logits.detach().argmax(1) == likeliest).sum())
         count += len(targets)
     return total / count, correct / count
 

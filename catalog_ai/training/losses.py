@@ -1,4 +1,4 @@
-"""Losses: class weights from counts, and triplets within a batch."""
+"""Losses: class weights from counts, triplets and pairs of shots within a batch."""
 
 import numpy as np
 import torch
@@ -46,6 +46,32 @@ def batch_triplet_loss(vectors: Tensor, targets: Tensor, margin: float) -> Tenso
     valid = positive[:, :, None] & ~same[:, None, :]
     excess = functional.relu(distances[:, :, None] - distances[:, None, :] + margin) * valid
     return excess.sum() / (excess > 0).sum().clamp(min=1)
+
+
+def instance_contrast(
+    vectors: Tensor,
+    numbers: Tensor,
+    *,
+    temperature: float,
+    others: tuple[Tensor, Tensor] | None = None,
+) -> Tensor:
+    """Return the mean cross-entropy of finding another shot of the same photo among all vectors.
+
+    `vectors` [B, D] float, unit length; `numbers` [B] int, which photo each is a shot of: at least
+    two of each. NT-Xent (Chen et al. 2020, equation 1); `others`, ([M, D], [M]), are compared with
+    as well (Wang et al. 2020, section 3.2), except those of the same photo, which are neither
+    sought nor avoided.
+    """
+    every, theirs = vectors, numbers
+    if others is not None:
+        every, theirs = torch.cat([vectors, others[0]]), torch.cat([numbers, others[1]])
+    same = numbers[:, None] == theirs[None, :]
+    itself = torch.eye(len(vectors), len(every), dtype=torch.bool, device=vectors.device)
+    sought = same & ~itself
+    sought[:, len(vectors) :] = False
+    ignored = itself | (same & ~sought)
+    similarity = (vectors @ every.T / temperature).masked_fill(ignored, -torch.inf)
+    return -similarity.log_softmax(1)[sought].mean()
 
 
 def pairwise_distances(vectors: Tensor) -> Tensor:

@@ -1,12 +1,15 @@
 """Recipes: from a source of photos to a checkpoint, by name.
 
-`article` is the published recipe, step for step. `small` trains the same 32,584-parameter backbone
-from scratch, better; its settings were chosen by cross-validation within the training photos.
+`article` is the published recipe, step for step. `small` trains the same 32,584-parameter backbone,
+better: from scratch, or taught by a larger model. `default` fine-tunes a backbone that has seen
+ImageNet. What each is made of was chosen by cross-validation within the training photos
+(docs/experiments.md).
 """
 
+import dataclasses
 import platform
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -17,52 +20,57 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from catalog_ai.checkpoint import joined_state, load_checkpoint, save_checkpoint
+from catalog_ai.checkpoint import (
+    Checkpoint,
+    compact,
+    fill,
+    joined_state,
+    load_checkpoint,
+    save_checkpoint,
+)
 from catalog_ai.config import PROJECT_ROOT
 from catalog_ai.data.dataset import PhotoArrays, Progress, load_photos
 from catalog_ai.data.loaders import split_by_seed
 from catalog_ai.data.sources import Source, SourceItem, normal_label, usable_classes
-from catalog_ai.data.transforms import MEAN, SIZE, STD
 from catalog_ai.errors import CheckpointError, TrainingDataError, UsageError
-from catalog_ai.evaluation.report import evaluation
-from catalog_ai.models.backbone import FEATURES
-from catalog_ai.training import article, small
+from catalog_ai.evaluation.report import evaluate_model
+from catalog_ai.inference.embeddings import CatalogModel
+from catalog_ai.training import article, default, small
 from catalog_ai.training.classifier_train import ClassifierEpoch
 from catalog_ai.training.memory import freed_memory_kept
 from catalog_ai.training.siamese_train import SiameseEpoch
+from catalog_ai.training.task import Task, Trained
 
-LIBRARIES = ("torch", "torchvision", "numpy", "pillow", "scikit-learn")
+LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pillow", "scikit-learn")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """A way to train: how many epochs, how large photos are held, and what does it.
+    """A way to train: how long, what it is made of, and what does it.
 
-    `train` takes (training photos, validation photos, epochs, siamese_epochs, seed, on_classifier,
-    on_siamese) and returns (classifier, encoder).
+    `settings` is a dataclass with the properties `size` and `stored_size`, the sides in pixels at
+    which validation and training photos are held. `taught` is how many epochs a teacher takes.
     """
 
     name: str
     epochs: int
     siamese_epochs: int
-    stored_size: int
-    flip_average: bool
-    train: Callable[..., tuple[Any, Any]]
-    hyperparameters: dict[str, Any]
+    settings: Any
+    train: Callable[[Task], Trained]
+    taught_epochs: int | None = None
 
 
 RECIPES = {
     "article": Recipe(
-        *("article", article.EPOCHS, article.SIAMESE_EPOCHS, SIZE, False),
-        train=article.train,
-        hyperparameters=article.HYPERPARAMETERS,
+        *("article", article.EPOCHS, article.SIAMESE_EPOCHS, article.Settings(), article.train)
     ),
     "small": Recipe(
-        *("small", small.EPOCHS, small.SIAMESE_EPOCHS, small.STORED_SIZE, True),
-        train=small.train,
-        hyperparameters=asdict(small.SETTINGS) | {"augmentation": asdict(small.AUGMENTATION)},
+        *("small", small.EPOCHS, small.SIAMESE_EPOCHS, small.Settings(), small.train),
+        taught_epochs=small.TAUGHT_EPOCHS,
     ),
+    "default": Recipe("default", default.EPOCHS, 0, default.Settings(), default.train),
 }
 
 
@@ -85,17 +93,18 @@ def train_recipe(
     epochs: int | None = None,
     siamese_epochs: int | None = None,
     seed: int = 0,
+    options: Mapping[str, Any] | None = None,
+    teacher: Checkpoint | None = None,
     progress: Progress | None = None,
 ) -> TrainingResult:
     """Train by `recipe` on the labelled photos of `source` and write `out`/`version`.
 
     `source` has `train/` and `validation/`, or is split by the seed, a tenth of each category for
     validation. `classes` restricts the categories; by default every label with enough photos.
-    Raises `UsageError`, `TrainingDataError`, `CheckpointError`.
+    `options` replace settings of the recipe by name; `teacher` is a model to learn from besides.
+    Raises `UsageError`, `TrainingDataError`, `WeightsError`, `CheckpointError`.
     """
-    plan = RECIPES.get(recipe)
-    if plan is None:
-        raise UsageError(f"there is no recipe {recipe!r}: choose from {', '.join(RECIPES)}")
+    plan = _plan(recipe, options or {}, teacher)
     version = version or f"{recipe}-{datetime.now(UTC):%Y%m%d-%H%M%S}"
     if (out / version).exists():
         raise CheckpointError(f"the model {version!r} exists already: choose another --version")
@@ -104,54 +113,111 @@ def train_recipe(
     report = _Reporter(epochs, siamese_epochs, progress)
     start = perf_counter()
     names = _classes(source, classes)
-    training, validation = _photos(source, names, plan.stored_size, seed, report)
+    learnt_from, held_out = _split(source, names, seed)
+    training, validation = _photos(learnt_from, held_out, names, plan.settings, report)
+    task = Task(
+        training=training,
+        validation=validation,
+        epochs=epochs,
+        siamese_epochs=siamese_epochs,
+        seed=seed,
+        settings=plan.settings,
+        teacher=teacher,
+        on_classifier=report.classifier_epoch,
+        on_siamese=report.siamese_epoch,
+        on_step=report.step,
+    )
     report.read_at = perf_counter()
     torch.manual_seed(seed)
     with freed_memory_kept():
-        classifier, encoder = plan.train(
-            *(training, validation, epochs, siamese_epochs, seed),
-            on_classifier=report.classifier_epoch,
-            on_siamese=report.siamese_epoch,
-        )
+        trained = plan.train(task)
+    weights = _stored(trained)
     seconds = perf_counter() - start
     meta = {
         "version": version,
         "recipe": recipe,
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "architecture": {
-            "backbone": "mobilenet",
-            "depthwise": True,
-            "dimension": FEATURES,
-            "shared_backbone": encoder.backbone is classifier.backbone,
-        },
+        "architecture": trained.architecture.to_meta(),
         "classes": list(names),
-        "preprocessing": {
-            **{"version": 1, "size": SIZE, "mean": list(MEAN), "std": list(STD)},
-            "flip_average": plan.flip_average,
-        },
+        "preprocessing": trained.preprocessing.to_meta(),
         "unit_vectors": True,
         "seed": seed,
-        "data": _data(source, training, validation),
+        "data": _data(source, task.training, task.validation),
         "hyperparameters": {
-            **plan.hyperparameters,
+            **asdict(plan.settings),
             **{"epochs": epochs, "siamese_epochs": siamese_epochs},
+            **({} if teacher is None else {"teacher": teacher.meta["version"]}),
         },
+        "calibration": trained.calibration,
         "history": report.history(),
         "stopped_early": report.stopped_early,
-        **evaluation(classifier, encoder, validation, flip_average=plan.flip_average),
+        **_evaluation(trained, names, held_out, learnt_from),
         "libraries": _libraries(),
         "commit": _commit(),
     }
     meta["metrics"] |= {
-        "images": len(training),
+        "train_images": len(task.training),
         "train_seconds": round(seconds, 2),
         "read_seconds": round(report.read_at - start, 2),
         "classifier_seconds": round(report.classified_at - report.read_at, 2),
     }
-    weights = joined_state(classifier, encoder)
-    save_checkpoint(out / version, weights, meta, training.sha256)
+    save_checkpoint(out / version, weights, meta, task.training.sha256)
     load_checkpoint(out / version, classes=names)
     return TrainingResult(version, out / version, meta)
+
+
+def _plan(recipe: str, options: Mapping[str, Any], teacher: Checkpoint | None) -> Recipe:
+    """Return the recipe with these settings. Raises `UsageError` for what it does not have."""
+    plan = RECIPES.get(recipe)
+    if plan is None:
+        raise UsageError(f"there is no recipe {recipe!r}: choose from {', '.join(RECIPES)}")
+    there_are = {field.name for field in dataclasses.fields(plan.settings)}
+    for name in options:
+        if name not in there_are:
+            raise UsageError(
+                f"the recipe {recipe!r} has no setting {name!r}: it has "
+                f"{', '.join(sorted(there_are))}"
+            )
+    plan = dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, **options))
+    if teacher is None:
+        return plan
+    if plan.taught_epochs is None:
+        raise UsageError(f"the recipe {recipe!r} takes no teacher: choose small")
+    return dataclasses.replace(plan, epochs=plan.taught_epochs)
+
+
+def _stored(trained: Trained) -> dict[str, Tensor]:
+    """Return the weights as they are stored, and leave them so in the networks to be measured."""
+    weights = compact(joined_state(trained.classifier, trained.encoder))
+    fill(trained.classifier, trained.encoder, weights, "just trained")
+    return weights
+
+
+def _evaluation(
+    trained: Trained,
+    classes: tuple[str, ...],
+    held_out: list[SourceItem],
+    learnt_from: list[SourceItem],
+) -> dict[str, Any]:
+    """Return `metrics`, `per_class` and `confusion` on the validation photos.
+
+    They are searched among themselves and every second training photo.
+    """
+    meta = {
+        "version": "just trained",
+        "classes": list(classes),
+        "architecture": trained.architecture.to_meta(),
+        "preprocessing": trained.preprocessing.to_meta(),
+        "calibration": trained.calibration,
+    }
+    model = CatalogModel(Checkpoint(trained.classifier, trained.encoder, meta))
+    evaluated = evaluate_model(model, held_out, learnt_from[::2], category_in_gallery=False)
+    figures = dict(evaluated.figures)
+    return {
+        "per_class": figures.pop("per_class"),
+        "confusion": figures.pop("confusion"),
+        "metrics": {name: value for name, value in figures.items() if name != "classes"},
+    }
 
 
 class _Reporter:
@@ -179,6 +245,9 @@ class _Reporter:
     def siamese_epoch(self, epoch: SiameseEpoch) -> None:
         self._siamese.append(epoch)
         self._epoch(f"Visual search, epoch {epoch.epoch}: loss {epoch.loss:.3f}")
+
+    def step(self, words: str) -> None:
+        self._epoch(words)
 
     @property
     def stopped_early(self) -> bool:
@@ -222,11 +291,14 @@ def _classes(source: Source, wanted: Sequence[str] | None) -> tuple[str, ...]:
 
 
 def _photos(
-    source: Source, classes: tuple[str, ...], size: int, seed: int, report: _Reporter
+    learnt_from: list[SourceItem],
+    held_out: list[SourceItem],
+    classes: tuple[str, ...],
+    settings: Any,
+    report: "_Reporter",
 ) -> tuple[PhotoArrays, PhotoArrays]:
     """Return (training, validation) photos, each decoded once."""
-    training, held_out = _split(source, classes, seed)
-    share = len(training) / (len(training) + len(held_out))
+    share = len(learnt_from) / (len(learnt_from) + len(held_out))
 
     def first(done: float, message: str) -> None:
         report.reading(share * done, message)
@@ -235,8 +307,8 @@ def _photos(
         report.reading(share + (1 - share) * done, message)
 
     return (
-        load_photos(training, size, classes=classes, progress=first),
-        load_photos(held_out, SIZE, classes=classes, progress=second),  # as they will be served
+        load_photos(learnt_from, settings.stored_size, classes=classes, progress=first),
+        load_photos(held_out, settings.size, classes=classes, progress=second),  # as served
     )
 
 

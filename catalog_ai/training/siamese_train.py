@@ -11,9 +11,10 @@ from torch import Tensor, nn, optim
 from torch.nn import functional
 from torch.optim.lr_scheduler import LRScheduler
 
+from catalog_ai.device import autocast, device_of
 from catalog_ai.models.classifier import MobileNetLikeClassifier
 from catalog_ai.models.siamese import SiameseEncoder, SiameseNetwork
-from catalog_ai.training.losses import batch_triplet_loss
+from catalog_ai.training.metric_losses import MetricLoss
 
 EPOCHS = 15
 LEARNING_RATE = 1e-4
@@ -48,10 +49,11 @@ def train_siamese(
     """
     criterion = criterion or nn.TripletMarginLoss(margin=MARGIN)
     optimizer = optimizer or optim.Adam(model.parameters(), lr=LEARNING_RATE)
+    device = device_of(model)
 
     def batch_losses() -> Iterable[Tensor]:
-        for anchor, positive, negative in train_loader:
-            yield criterion(*model(anchor, positive, negative))
+        for triplet in train_loader:
+            yield criterion(*model(*(photos.to(device) for photos in triplet)))
 
     set_epoch = getattr(getattr(train_loader, "dataset", None), "set_epoch", None)
     _train(model, batch_losses, optimizer, None, epochs, on_epoch, set_epoch)
@@ -64,29 +66,38 @@ def train_jointly(
     epochs: int,
     *,
     criterion: nn.Module,
+    extra: MetricLoss,
+    extra_weight: float,
     optimizer: optim.Optimizer,
     scheduler: LRScheduler | None = None,
-    margin: float,
-    triplet_weight: float,
     on_epoch: Callable[[SiameseEpoch], None] | None = None,
 ) -> SiameseEncoder:
-    """Train one backbone for both heads: triplets on its unit vectors, cross-entropy on its logits.
+    """Train one backbone for both heads: `extra` on its unit vectors, `criterion` on its logits.
 
     The article fine-tunes the backbone for similarity alone, after which the classifier that shares
-    it no longer works. Here each batch of ([B, 3, S, S], [B]) passes the backbone once and both
-    losses are summed, so a single forward pass still serves both heads. Returns the encoder, whose
+    it no longer works. Here each batch of ([B, 3, S, S], targets) passes the backbone once and both
+    losses are summed, so a single forward pass still serves both heads. Targets are [B] int64, or
+    [B, C] probabilities, of which `extra` is told the likeliest. Returns the encoder, whose
     backbone is the classifier's. Ctrl-C ends it with the weights of the last whole epoch.
     """
     encoder = SiameseEncoder(model.backbone)
+    device = device_of(model)
+    criterion, extra = criterion.to(device), extra.to(device)
 
     def batch_losses() -> Iterable[Tensor]:
         for images, targets in train_loader:
-            features = model.backbone(images)
-            vectors = functional.normalize(encoder.representation(features), dim=1)
-            triplets = batch_triplet_loss(vectors, targets, margin)
-            yield criterion(model.head(features), targets) + triplet_weight * triplets
+            targets = targets.to(device)
+            with autocast(device):
+                features = model.backbone(images.to(device))
+                logits, vectors = model.head(features), encoder.representation(features)
+            likeliest = targets.argmax(1) if targets.ndim == 2 else targets
+            told_apart = extra(functional.normalize(vectors.float(), dim=1), likeliest)
+            yield criterion(logits.float(), targets) + extra_weight * told_apart
 
-    _train(model, batch_losses, optimizer, scheduler, epochs, on_epoch, None)
+    def before_epoch(epoch: int) -> None:
+        extra.set_progress((epoch - 1) / epochs)
+
+    _train(model, batch_losses, optimizer, scheduler, epochs, on_epoch, before_epoch)
     return encoder.eval()
 
 

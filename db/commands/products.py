@@ -53,7 +53,7 @@ def store_output(session: Session, product_id: int, model_version_id: int, outpu
             **key,
             probabilities=to_blob(output.probabilities),
             top_label=output.top_label,
-            confidence=float(output.probabilities.max()),
+            confidence=float(output.probabilities.max(initial=0.0)),
             trained_on=output.trained_on,
         )
     )

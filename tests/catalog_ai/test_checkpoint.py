@@ -187,7 +187,10 @@ def test_weights_of_another_architecture_are_refused(
     tmp_path: Path, change: dict[str, Any]
 ) -> None:
     folder = fake_model(tmp_path, "v1")
-    (folder / META).write_text(json.dumps(load_meta(folder) | change))
+    data = load_meta(folder)
+    for name, value in change.items():
+        data[name] = data[name] | value if isinstance(value, dict) else value
+    (folder / META).write_text(json.dumps(data))
     with pytest.raises(CheckpointError, match="another architecture"):
         load_checkpoint(folder)
 

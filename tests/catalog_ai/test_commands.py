@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog_ai import cli, config, export, ingest, run, train, worker
+from catalog_ai import cli, config, evaluate, export, ingest, run, shipped, train, worker
 from catalog_ai.services import starting
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.locking import only_one
@@ -45,6 +45,14 @@ def test_an_error_is_one_sentence_and_a_code(capsys: pytest.CaptureFixture[str])
         (train.main, ["--data", "PHOTOS", "--classes", "coat,scarf"], 65),
         (export.main, ["queue", "--out", "x.csv"], 65),
         (export.main, ["everything", "--out", "x.csv"], 2),
+        (train.main, ["--recipe", "small", "--data", "PHOTOS", "--backbone", "x"], 2),
+        (evaluate.main, [], 2),
+        (evaluate.main, ["--data", "PHOTOS", "--model", "huge"], 2),
+        (evaluate.main, ["--data", "PHOTOS", "--report", "page.pdf"], 2),
+        (evaluate.main, ["--data", "/no/such/folder", "--model", "small"], 65),
+        (export.main, ["model"], 2),
+        (export.main, ["queue"], 2),
+        (export.main, ["model", "--onnx", "x.onnx", "--model", "huge"], 2),
         (worker.main, ["--database", "sqlite:////dev/null/x.db"], 74),
     ],
 )
@@ -102,6 +110,58 @@ def test_a_file_that_cannot_be_written_is_a_sentence(
     target = tmp_path / "file" / "queue.csv"
     assert cli.run(export.main, ["queue", "--out", str(target)]) == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
+
+
+def labelled(folder: Path, labels: tuple[str, ...] = ("hat", "shoes", "cape")) -> Path:
+    for label in labels:
+        for number in range(3):
+            write_photo(folder / label / f"{label}-{number}.jpg", size=(60 + number, 80))
+    return folder
+
+
+@pytest.fixture
+def small_ones(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand-ins of the shipped models."""
+    for name in (shipped.DEFAULT, shipped.SMALL):
+        fake_model(tmp_path / "weights", name)
+    monkeypatch.setattr(shipped, "WEIGHTS", tmp_path / "weights")
+
+
+@pytest.mark.usefixtures("small_ones")
+@pytest.mark.parametrize("model", [None, "small", "FOLDER"])
+def test_an_evaluation_prints_and_writes_its_figures(
+    model: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photos, more = labelled(tmp_path / "photos"), labelled(tmp_path / "more", ("hat", "dress"))
+    folder = fake_model(tmp_path / "elsewhere", "mine")
+    target, page = tmp_path / "figures.json", tmp_path / "page.html"
+    arguments = ["--data", str(photos), "--gallery", str(more), "--json", str(target)]
+    arguments += ["--report", str(page)]
+    if model is not None:
+        arguments += ["--model", str(folder) if model == "FOLDER" else model]
+    assert cli.run(evaluate.main, arguments) == 0
+    shown = capsys.readouterr().out
+    assert "categories that the model does not know: cape (3)" in shown
+    figures = json.loads(target.read_text())
+    wanted = (
+        "accuracy, per_class, confusion, top1, top5, map_at_r, same_class_distance, "
+        "different_class_distance, reshot_recall_at_1, calibration_error, parameters, mult_adds, "
+        "images, seconds, accuracy_all"
+    )
+    assert set(wanted.split(", ")) <= set(figures)
+    assert (figures["images"], figures["unknown_categories"]) == (9, {"cape": 3})
+    assert figures["model"] == {None: "default", "small": "small", "FOLDER": "mine"}[model]
+    assert page.read_text().count("data:image/jpeg;base64,") > 9
+
+
+@pytest.mark.usefixtures("small_ones")
+def test_a_model_is_written_as_onnx(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    target = tmp_path / "small.onnx"
+    assert cli.run(export.main, ["model", "--onnx", str(target), "--model", "small"]) == 0
+    assert "small written to" in capsys.readouterr().out
+    assert target.stat().st_size > 100_000
+    in_the_way = str(target / "x.onnx")
+    assert cli.run(export.main, ["model", "--onnx", in_the_way, "--model", "small"]) == 2
 
 
 def test_a_worker_without_jobs_ends() -> None:

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from sqlalchemy import select, update
 
-from catalog_ai.errors import NoModelError
 from catalog_ai.services.assessing import AssessmentSummary, assess
 from catalog_ai.services.catalogue import Catalogue, revision
 from db.engine import read, write
@@ -27,11 +26,6 @@ def change(catalogue: Catalogue, ids: Sequence[int], **values: object) -> None:
 def wide(catalogue: Catalogue) -> Seeded:
     """Enough products for five folds of seven categories."""
     return seed_catalogue(catalogue, n=140, flagged=6)
-
-
-def test_without_a_model_it_says_what_to_run(catalogue: Catalogue) -> None:
-    with pytest.raises(NoModelError, match=r"catalog_ai\.train"):
-        assess(catalogue)
 
 
 def test_planted_wrong_labels_are_found(catalogue: Catalogue, wide: Seeded) -> None:

@@ -7,7 +7,6 @@ from catalog_ai.services import jobs, review
 from catalog_ai.services.briefing import NEWEST, today
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.deciding import decide
-from db.commands.notes import set_note
 from db.engine import write
 from db.schema import Run, RunItem
 from tests.helpers import Seeded, seed_catalogue
@@ -19,15 +18,13 @@ def test_the_first_morning_is_empty(catalogue: Catalogue) -> None:
     briefing = today(catalogue)
     assert (briefing.last_run, briefing.model, briefing.newest) == (None, None, ())
     assert (briefing.products, briefing.looks_wrong, briefing.progress.left) == (0, 0, 0)
-    assert (briefing.by_category, briefing.notes) == ({}, {})
+    assert briefing.by_category == {}
     assert not briefing.worker.running
 
 
 def test_the_briefing_agrees_with_the_pages_it_leads_to(
     catalogue: Catalogue, seeded: Seeded
 ) -> None:
-    with write(catalogue.engine) as session:
-        set_note(session, "model", "An existing model is used.", datetime.now(UTC))
     jobs.enqueue(catalogue, "assess")
     briefing = today(catalogue)
     assert briefing.last_run is not None
@@ -43,7 +40,6 @@ def test_the_briefing_agrees_with_the_pages_it_leads_to(
         briefing.by_category.values(), reverse=True
     )
     assert [card.product_id for card in briefing.newest] == list(seeded.product_ids[:NEWEST])
-    assert briefing.notes == {"model": "An existing model is used."}
     assert briefing.worker.queued == 1
 
 

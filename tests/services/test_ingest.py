@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from catalog_ai.errors import BusyError, NoModelError, SourceError, UnknownVersionError
+from catalog_ai.errors import BusyError, SourceError, UnknownVersionError
 from catalog_ai.images import decode
 from catalog_ai.services import deciding, intake, jobs, review, runs
 from catalog_ai.services.catalogue import Catalogue, revision
@@ -223,12 +223,6 @@ def test_only_one_ingest_at_a_time(shop: Catalogue, tmp_path: Path) -> None:
     ):
         ingest(shop, folder)
     assert ingest(shop, folder).added == 1
-
-
-def test_without_a_model_it_says_what_to_run(catalogue: Catalogue, tmp_path: Path) -> None:
-    folder = deliver(tmp_path / "in", {"a": "hat"})
-    with pytest.raises(NoModelError, match=r"catalog_ai\.train"):
-        ingest(catalogue, folder)
 
 
 def test_unknown_models_and_sources_are_named(shop: Catalogue, tmp_path: Path) -> None:

@@ -366,9 +366,9 @@ def test_the_command_fails_where_a_job_does(
     catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("CATALOG_HOME", str(catalogue.settings.home))
-    enqueue(catalogue, "assess")
+    enqueue(catalogue, "project")
     assert worker.main(["--database", catalogue.settings.database_url]) == 1
-    assert "failed: there is no model yet" in capsys.readouterr().out
+    assert "failed: there is nothing to draw" in capsys.readouterr().out
 
 
 def test_the_command_says_why_a_database_cannot_be_used(

@@ -134,7 +134,7 @@ def test_the_recipes_offered_are_those_that_exist() -> None:
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"recipe": "huge"}, "no recipe 'huge': choose from small, article"),
+        ({"recipe": "huge"}, "no recipe 'huge': choose from small, default, article"),
         ({"recipe": "small", "epochs": 0}, "0 epochs"),
         ({"recipe": "small", "siamese_epochs": -1}, "-1 siamese epochs"),
     ],

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select, update
 
-from catalog_ai.errors import CatalogError, NoModelError
+from catalog_ai.errors import CatalogError
 from catalog_ai.services import projecting
 from catalog_ai.services.catalogue import Catalogue, revision
 from catalog_ai.services.projecting import project_map
@@ -23,11 +23,6 @@ def places(catalogue: Catalogue, projection_id: int) -> dict[int, tuple[float, f
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """The first two numbers of each vector as its place: UMAP takes seconds to import."""
     monkeypatch.setattr(projecting, "project", lambda vectors, *, seed: vectors[:, :2])
-
-
-def test_without_a_model_it_says_what_to_run(catalogue: Catalogue) -> None:
-    with pytest.raises(NoModelError, match=r"catalog_ai\.train"):
-        project_map(catalogue)
 
 
 def test_without_vectors_it_says_what_to_run(catalogue: Catalogue, seeded: Seeded) -> None:

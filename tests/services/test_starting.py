@@ -5,11 +5,19 @@ from typing import Any
 
 import pytest
 
-from catalog_ai.config import settings
+from catalog_ai import shipped
 from catalog_ai.services import starting
-from catalog_ai.services.catalogue import Catalogue, open_catalogue, status
+from catalog_ai.services.catalogue import Catalogue, status
+from catalog_ai.services.models import active_model
 from catalog_ai.services.training import register
 from tests.helpers import fake_model, write_photo
+
+
+@pytest.fixture(autouse=True)
+def _small_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stand-in of the shipped model that loads in no time."""
+    fake_model(tmp_path / "weights", shipped.DEFAULT)
+    monkeypatch.setattr(shipped, "WEIGHTS", tmp_path / "weights")
 
 
 @pytest.fixture
@@ -47,16 +55,24 @@ def labelled(folder: Path) -> Path:
     return folder
 
 
-def test_labelled_photos_are_learnt_from_and_taken_in(
-    catalogue: Catalogue, tmp_path: Path, trained: list[Path | None], steps: list[str]
+@pytest.mark.parametrize("labels", [True, False])
+def test_photos_of_ones_own_are_classified_without_a_training(
+    labels: bool,
+    catalogue: Catalogue,
+    tmp_path: Path,
+    trained: list[Path | None],
+    steps: list[str],
 ) -> None:
-    photos = labelled(tmp_path / "photos")
+    photos = labelled(tmp_path / "photos") if labels else tmp_path / "photos"
+    if not labels:
+        write_photo(photos / "one.jpg")
     filled(catalogue, photos, steps)
-    assert trained == [photos]
-    assert steps == ["Training a model", "Taking in the photos"]
-    now = status(catalogue)
-    assert now.products == 16
-    assert starting.MODEL not in now.notes
+    assert trained == []
+    assert steps == ["Taking in the photos"]
+    assert status(catalogue).products == (16 if labels else 1)
+    model = active_model(catalogue)
+    assert model is not None
+    assert model.version == "default"
 
 
 def test_a_second_start_does_nothing(
@@ -67,7 +83,7 @@ def test_a_second_start_does_nothing(
     steps.clear()
     filled(catalogue, photos, steps)
     assert steps == []
-    assert len(trained) == 1
+    assert trained == []
 
 
 def test_an_interrupted_first_start_is_carried_on(
@@ -88,43 +104,20 @@ def test_an_interrupted_first_start_is_carried_on(
         filled(catalogue, photos, steps)
     monkeypatch.setattr(starting, "ingest", real)
     filled(catalogue, photos, steps)
-    assert len(trained) == 1
     assert status(catalogue).products == 16
 
 
-def test_photos_without_labels_borrow_the_samples_model_and_say_so(
+def test_the_sample_trains_a_model_of_its_own(
     catalogue: Catalogue,
-    tmp_path: Path,
     trained: list[Path | None],
     steps: list[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    sample = open_catalogue(settings(home=tmp_path / "sample"))
-    register(sample, fake_model(sample.settings.models, "of-the-sample"), activate=True)
-    monkeypatch.setattr(starting, "SAMPLE_HOME", sample.settings.home)
-    for number in range(3):
-        write_photo(tmp_path / "photos" / f"{number}.jpg", size=(60 + number, 80))
-    filled(catalogue, tmp_path / "photos", steps)
-    assert trained == []
-    now = status(catalogue)
-    assert now.products == 3
-    assert "no labels to learn from" in now.notes[starting.MODEL]
-    sample.engine.dispose()
-
-
-def test_without_any_model_the_sample_is_learnt_from(
-    catalogue: Catalogue,
-    tmp_path: Path,
-    trained: list[Path | None],
-    steps: list[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(starting, "SAMPLE_HOME", tmp_path / "nowhere")
     monkeypatch.setattr(starting, "write_sample", lambda folder: labelled(folder / "photos"))
-    write_photo(tmp_path / "photos" / "one.jpg")
-    filled(catalogue, tmp_path / "photos", steps)
+    filled(catalogue, None, steps)
     assert trained == [catalogue.settings.home / "sample" / "photos"]
-    assert starting.MODEL in status(catalogue).notes
+    assert steps[1:] == ["Training a model", "Taking in the photos"]
+    assert status(catalogue).products == 16
 
 
 def test_sample_and_own_photos_never_meet() -> None:

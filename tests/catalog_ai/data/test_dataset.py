@@ -23,12 +23,12 @@ from catalog_ai.data.loaders import (
 from catalog_ai.data.sources import SourceItem, read_source
 from catalog_ai.data.transforms import (
     BatchAugmentation,
-    normalize,
     train_transform,
     validation_transform,
 )
 from catalog_ai.errors import TrainingDataError
 from catalog_ai.images import Pixels, decode, resize_square
+from catalog_ai.preprocessing import Preprocessing
 from tests.helpers import write_photo
 
 
@@ -261,7 +261,7 @@ def test_batch_loader_shows_each_photo_once_with_its_own_label() -> None:
     batches = list(loader)
     assert len(batches) == len(loader) == 5
     assert [len(targets) for _, targets in batches] == [4] * 5
-    every = normalize(torch.from_numpy(photos.pixels).permute(0, 3, 1, 2))
+    every = Preprocessing().normalize(torch.from_numpy(photos.pixels).permute(0, 3, 1, 2))
     both = torch.cat([every, every.flip(3)])
     seen = []
     for images, targets in batches:
@@ -317,8 +317,8 @@ def test_the_validation_transform_is_to_tensor_and_normalize() -> None:
                 expected[channel, row, column] = (value / 255 - 0.5) / 0.5
     torch.testing.assert_close(validation_transform(16)(image), expected)
     whole = torch.from_numpy(values.copy()).permute(2, 0, 1)
-    torch.testing.assert_close(normalize(whole), expected)
-    assert normalize(whole).dtype == torch.float32
+    torch.testing.assert_close(Preprocessing().normalize(whole), expected)
+    assert Preprocessing().normalize(whole).dtype == torch.float32
 
 
 def test_both_transforms_give_64_pixels_in_range() -> None:
@@ -361,7 +361,7 @@ def test_the_same_generator_augments_the_same_way() -> None:
 
 def test_without_strength_only_flips_are_left_about_half_of_the_time() -> None:
     augment = BatchAugmentation(20, scale=1.0, ratio=1.0, degrees=0.0, colour=0.0, cutout=0.0)
-    plain = normalize(pictures(200))
+    plain = Preprocessing().normalize(pictures(200))
     images = augment(pictures(200), generator())
     flipped = (images - plain.flip(3)).abs().amax((1, 2, 3)) < 1e-4
     kept = (images - plain).abs().amax((1, 2, 3)) < 1e-4

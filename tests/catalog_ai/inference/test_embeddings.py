@@ -96,7 +96,7 @@ def test_no_photo_gives_no_rows_of_the_right_width() -> None:
 
 def test_a_loaded_model_knows_what_its_birth_certificate_says(tmp_path: Path) -> None:
     folder = fake_model(tmp_path, "v9", ["dress", "hat"])
-    model = CatalogModel.load(folder)
+    model = CatalogModel.load(folder, runtime="torch")
     assert (model.version, model.classes) == ("v9", ("dress", "hat"))
     assert (model.dimension, model.input_size) == (64, 64)
     assert model.predict(pictures(2)).probabilities.shape == (2, 2)

@@ -12,7 +12,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from catalog_ai.checkpoint import load_checkpoint, load_training_photos
-from catalog_ai.data.dataset import CatalogDataset, PhotoArrays, TripletDataset
+from catalog_ai.data.dataset import CatalogDataset, TripletDataset
 from catalog_ai.data.loaders import PlainLoader, train_loader, validation_loader
 from catalog_ai.data.sources import Source, read_source
 from catalog_ai.data.transforms import train_transform, validation_transform
@@ -22,22 +22,12 @@ from catalog_ai.models.classifier import MobileNetLikeClassifier
 from catalog_ai.models.siamese import SiameseEncoder, SiameseNetwork
 from catalog_ai.training import recipes
 from catalog_ai.training.classifier_train import ClassifierEpoch, evaluate, train_classifier
+from catalog_ai.training.metric_losses import metric_loss
 from catalog_ai.training.recipes import train_recipe
 from catalog_ai.training.siamese_train import SiameseEpoch, train_jointly, train_siamese
-from tests.helpers import CLASSES, write_photo
+from tests.helpers import CLASSES, photo_arrays, write_photo
 
 COLORS = ("#c03030", "#3030c0")
-
-
-def arrays(per_class: int = 4, classes: tuple[str, ...] = CLASSES, size: int = 64) -> PhotoArrays:
-    """Photos whose class is their brightness, with some noise."""
-    random = np.random.default_rng(0)
-    targets = np.repeat(np.arange(len(classes)), per_class).astype(np.int64)
-    levels = 30 + 190 * targets // max(1, len(classes) - 1)
-    noise = random.integers(0, 30, (len(targets), size, size, 3))
-    pixels = (levels[:, None, None, None] + noise).astype(np.uint8)
-    names = tuple(f"sku-{number}" for number in range(len(targets)))
-    return PhotoArrays(pixels, targets, classes, sha256=names, skus=names)
 
 
 def weights(model: nn.Module) -> dict[str, Tensor]:
@@ -55,7 +45,7 @@ def same(some: dict[str, Tensor], others: dict[str, Tensor]) -> bool:
 
 def test_the_quick_start_of_the_article_runs_as_printed() -> None:
     torch.manual_seed(0)
-    photos = arrays()
+    photos = photo_arrays()
     dataset = CatalogDataset(photos, train_transform())
     train = train_loader(dataset, batch_size=8)
     val_loader = validation_loader(CatalogDataset(photos, validation_transform()))
@@ -94,7 +84,7 @@ def test_the_quick_start_of_the_article_runs_as_printed() -> None:
 
 def test_training_learns_and_reports_each_epoch() -> None:
     torch.manual_seed(0)
-    photos = arrays(16, ("dark", "bright"), 32)
+    photos = photo_arrays(16, ("dark", "bright"), 32)
     told: list[ClassifierEpoch] = []
     model = train_classifier(
         MobileNetLikeClassifier(2),
@@ -113,7 +103,7 @@ def test_training_learns_and_reports_each_epoch() -> None:
 
 def test_an_evaluation_is_the_mean_over_photos_whatever_the_batches() -> None:
     torch.manual_seed(0)
-    photos = arrays(3, size=32)
+    photos = photo_arrays(3, size=32)
     model = MobileNetLikeClassifier(7).eval()
     total, right = 0.0, 0
     with torch.no_grad():
@@ -129,7 +119,7 @@ def test_an_evaluation_is_the_mean_over_photos_whatever_the_batches() -> None:
 
 
 def test_a_moving_average_returns_the_average_not_the_last_weights() -> None:
-    photos = arrays(4, ("a", "b"), 32)
+    photos = photo_arrays(4, ("a", "b"), 32)
     loader = PlainLoader(photos, batch_size=8)
     started = MobileNetLikeClassifier(2)
     state = weights(started)
@@ -145,7 +135,7 @@ def test_a_moving_average_returns_the_average_not_the_last_weights() -> None:
 
 
 def test_a_class_without_a_photo_is_named_before_training_starts() -> None:
-    photos = replace(arrays(3, ("a", "b"), 32), classes=("a", "b", "c"))
+    photos = replace(photo_arrays(3, ("a", "b"), 32), classes=("a", "b", "c"))
     with pytest.raises(TrainingDataError, match="labelled c:"):
         train_classifier(MobileNetLikeClassifier(3), PlainLoader(photos), PlainLoader(photos), 1)
 
@@ -176,7 +166,7 @@ def test_ctrl_c_keeps_the_weights_of_the_best_epoch(monkeypatch: pytest.MonkeyPa
     accuracies = iter([0.2, 0.9, 0.5])
     monkeypatch.setattr(classifier_train, "evaluate", lambda *_: (1.0, next(accuracies)))
     model = MobileNetLikeClassifier(2)
-    photos = arrays(4, ("a", "b"), 32)
+    photos = photo_arrays(4, ("a", "b"), 32)
     after: list[dict[str, Tensor]] = []
     loader = Interrupted(PlainLoader(photos, batch_size=4), on_pass=4)
     trained = train_classifier(
@@ -189,7 +179,7 @@ def test_ctrl_c_keeps_the_weights_of_the_best_epoch(monkeypatch: pytest.MonkeyPa
 
 
 def test_ctrl_c_before_the_first_epoch_is_passed_on() -> None:
-    photos = arrays(4, ("a", "b"), 32)
+    photos = photo_arrays(4, ("a", "b"), 32)
     loader = Interrupted(PlainLoader(photos, batch_size=4), on_pass=1)
     with pytest.raises(KeyboardInterrupt):
         train_classifier(MobileNetLikeClassifier(2), loader, PlainLoader(photos), 2)
@@ -199,7 +189,7 @@ def test_ctrl_c_before_the_first_epoch_is_passed_on() -> None:
 
 
 def test_ctrl_c_keeps_the_encoder_of_the_last_whole_epoch() -> None:
-    photos = arrays(4, ("a", "b"), 32)
+    photos = photo_arrays(4, ("a", "b"), 32)
     triplets = TripletDataset(CatalogDataset(photos, validation_transform(32)))
     network = SiameseNetwork(SiameseEncoder(MobileNetLikeClassifier(2).backbone))
     after: list[dict[str, Tensor]] = []
@@ -215,7 +205,7 @@ def test_ctrl_c_keeps_the_encoder_of_the_last_whole_epoch() -> None:
 
 
 def test_each_siamese_epoch_draws_other_triplets() -> None:
-    photos = arrays(4, ("a", "b"), 32)
+    photos = photo_arrays(4, ("a", "b"), 32)
     triplets = TripletDataset(CatalogDataset(photos, validation_transform(32)))
     epochs: list[int] = []
     told: list[SiameseEpoch] = []
@@ -232,7 +222,7 @@ def test_each_siamese_epoch_draws_other_triplets() -> None:
 
 def test_joint_training_keeps_one_backbone_and_trains_both_heads() -> None:
     torch.manual_seed(0)
-    photos = arrays(8, ("dark", "bright"), 32)
+    photos = photo_arrays(8, ("dark", "bright"), 32)
     model = MobileNetLikeClassifier(2)
     before = weights(model)
     told: list[SiameseEpoch] = []
@@ -242,8 +232,8 @@ def test_joint_training_keeps_one_backbone_and_trains_both_heads() -> None:
         8,
         criterion=nn.CrossEntropyLoss(),
         optimizer=torch.optim.Adam(model.parameters(), lr=1e-2),
-        margin=0.3,
-        triplet_weight=1.0,
+        extra=metric_loss("triplet", classes=2, dimension=64, margin=0.3),
+        extra_weight=1.0,
         on_epoch=told.append,
     )
     assert encoder.backbone is model.backbone
@@ -296,7 +286,7 @@ def test_a_recipe_leaves_a_whole_checkpoint(recipe: str, source: Source, tmp_pat
     assert {
         *("format", "version", "recipe", "created_at", "architecture", "classes", "preprocessing"),
         *("unit_vectors", "seed", "data", "hyperparameters", "history", "stopped_early"),
-        *("metrics", "per_class", "confusion", "libraries", "commit"),
+        *("metrics", "per_class", "confusion", "calibration", "libraries", "commit"),
     } == set(meta)
     assert (meta["version"], meta["recipe"], meta["seed"]) == ("mine", recipe, 3)
     assert meta["classes"] == ["dress", "hat"]
@@ -307,7 +297,7 @@ def test_a_recipe_leaves_a_whole_checkpoint(recipe: str, source: Source, tmp_pat
     assert counts == {"classifier": 1, "siamese": 1}
     assert (meta["data"]["train"], meta["data"]["validation"]) == (18, 6)
     assert meta["data"]["counts"] == {"dress": 9, "hat": 9}
-    assert meta["metrics"]["images"] == 18
+    assert meta["metrics"]["train_images"] == 18
     assert np.sum(meta["confusion"]) == 6
     right = np.trace(meta["confusion"])
     assert meta["metrics"]["accuracy"] == pytest.approx(right / 6)

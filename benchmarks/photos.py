@@ -1,0 +1,36 @@
+"""The photos that benchmarks measure on: the article's seven categories, split as they come."""
+
+import os
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+
+from catalog_ai.data.sources import Source, SourceItem, normal_label, read_source
+
+CLASSES = ("dress", "hat", "longsleeve", "pants", "shoes", "shorts", "t-shirt")
+
+
+def parser(name: str, description: str | None) -> ArgumentParser:
+    """Return a parser for `python -m benchmarks.NAME` with the flags that all of them have."""
+    made = ArgumentParser(prog=f"python -m benchmarks.{name}", description=description)
+    made.add_argument("--data", help="folder with train/ and validation/")
+    made.add_argument("--json", help="write all figures here")
+    return made
+
+
+def read(data: str | None) -> Source:
+    """Return the photos of the folder `data`, by default those of `CATALOG_TEST_PHOTOS`."""
+    given = os.environ.get("CATALOG_TEST_PHOTOS")
+    folder = data or (given and str(Path(given) / "clothing-dataset-small"))
+    if not folder:
+        sys.exit("no photos: give --data FOLDER, or set CATALOG_TEST_PHOTOS")
+    return read_source(Path(folder))
+
+
+def seven(source: Source) -> tuple[list[SourceItem], list[SourceItem]]:
+    """Return the (training, validation) photos of the seven categories."""
+    items = [item for item in source.items if normal_label(item.label or "") in CLASSES]
+    return (
+        [item for item in items if item.split == "train"],
+        [item for item in items if item.split == "validation"],
+    )

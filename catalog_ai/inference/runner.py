@@ -1,0 +1,197 @@
+"""What computes a model's answers: ONNX Runtime, several times as fast on a CPU, or torch itself.
+
+torch is the reference: an ONNX file is kept only if its answers agree with torch's.
+"""
+
+import json
+import os
+import tempfile
+import warnings
+from contextlib import redirect_stdout
+from hashlib import sha256
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from catalog_ai.checkpoint import WEIGHTS, Checkpoint
+from catalog_ai.device import autocast, best_device, device_of, placed
+from catalog_ai.errors import CheckpointError, UsageError
+from catalog_ai.models.siamese import TwoHeads
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+RUNTIMES = ("auto", "onnx", "torch")
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+}
+TOLERANCE = 1e-4  # of ONNX Runtime's answers against torch's, absolute
+_OUTPUTS = ("logits", "vectors")
+
+Images = NDArray[np.float32]
+
+
+class Runner(Protocol):
+    """[B, 3, S, S] float32 → ([B, C] logits, [B, D] unit vectors), float32 both."""
+
+    def __call__(self, images: Images) -> tuple[Images, Images]: ...
+
+
+class TorchRunner:
+    """The networks themselves: on a GPU where torch finds one, in half precision there."""
+
+    def __init__(self, checkpoint: Checkpoint) -> None:
+        self._network = placed(TwoHeads(checkpoint.classifier, checkpoint.encoder).eval())
+        self._device = device_of(self._network)
+
+    def __call__(self, images: Images) -> tuple[Images, Images]:
+        """Return what the networks say."""
+        batch = torch.from_numpy(images).to(self._device, memory_format=torch.channels_last)
+        with torch.inference_mode(), autocast(self._device):
+            logits, vectors = self._network(batch)
+        return logits.float().cpu().numpy(), vectors.float().cpu().numpy()
+
+
+class OnnxRunner:
+    """An ONNX file under ONNX Runtime. Raises `UsageError` for a provider that is not there."""
+
+    def __init__(self, path: Path, provider: str = "cpu") -> None:
+        self._session = _session(path, provider)
+
+    def __call__(self, images: Images) -> tuple[Images, Images]:
+        """Return what the networks say."""
+        logits, vectors = self._session.run(list(_OUTPUTS), {"images": images})
+        return logits, vectors
+
+
+def runner(
+    checkpoint: Checkpoint, folder: Path | None, *, runtime: str = "auto", provider: str = "cpu"
+) -> Runner:
+    """Return what computes the answers of `checkpoint`, which was loaded from `folder`.
+
+    `auto` is ONNX Runtime, except where torch has a GPU and `provider` is the CPU, or where there
+    is no folder to keep the ONNX file in; the file is written at the first call. Raises
+    `UsageError` for a runtime or provider that is not there, `CheckpointError` where the two
+    disagree.
+    """
+    if runtime not in RUNTIMES:
+        raise UsageError(f"CATALOG_RUNTIME is {runtime!r}: choose from {', '.join(RUNTIMES)}")
+    check_provider(provider)
+    on_gpu = best_device().type != "cpu" and provider == "cpu"
+    if folder is None or runtime == "torch" or (runtime == "auto" and on_gpu):
+        return TorchRunner(checkpoint)
+    digest = sha256((folder / WEIGHTS).read_bytes()).hexdigest()
+    path = folder / f"model-{digest[:12]}.onnx"  # other weights under the same name: another file
+    if not path.is_file():
+        try:
+            export_onnx(checkpoint, path)
+        except OSError as error:
+            if runtime == "onnx":
+                raise CheckpointError(
+                    f"the model {folder.name!r} cannot be written as ONNX: {error.strerror}"
+                ) from error
+            return TorchRunner(checkpoint)
+    return OnnxRunner(path, provider)
+
+
+def export_onnx(checkpoint: Checkpoint, path: Path) -> None:
+    """Write the model as ONNX, whole or not at all, after comparing its answers with torch's.
+
+    Input `images` [batch, 3, S, S] float32, normalised; outputs `logits` [batch, C] and `vectors`
+    [batch, D]. The file's metadata say what the model's birth certificate says of classes,
+    preprocessing and temperature. Raises `CheckpointError` where the answers differ by more than
+    1e-4, `OSError` where the file cannot be written.
+    """
+    network = TwoHeads(checkpoint.classifier, checkpoint.encoder).eval()
+    size = checkpoint.preprocessing.size
+    generator = torch.Generator().manual_seed(0)
+    example = torch.rand((2, 3, size, size), generator=generator) * 2 - 1
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    os.close(handle)
+    building = Path(name)
+    try:
+        _write(network, example, building)
+        _describe(building, checkpoint)
+        _compare(network, OnnxRunner(building), size, path)
+        building.chmod(0o644)
+        building.rename(path)
+    finally:
+        building.unlink(missing_ok=True)
+
+
+def check_provider(provider: str) -> None:
+    """Raise `UsageError` unless ONNX Runtime has this execution provider here."""
+    import onnxruntime
+
+    if provider not in PROVIDERS:
+        raise UsageError(
+            f"CATALOG_EXECUTION_PROVIDER is {provider!r}: choose from {', '.join(PROVIDERS)}"
+        )
+    if PROVIDERS[provider] not in onnxruntime.get_available_providers():
+        raise UsageError(
+            f"ONNX Runtime has no {provider} here: pip install onnxruntime-gpu in place of "
+            "onnxruntime on a machine with that hardware, or set CATALOG_EXECUTION_PROVIDER=cpu"
+        )
+
+
+def _session(path: Path, provider: str) -> "onnxruntime.InferenceSession":
+    import onnxruntime
+
+    chosen = list(dict.fromkeys((PROVIDERS[provider], PROVIDERS["cpu"])))
+    try:
+        return onnxruntime.InferenceSession(path, providers=chosen)
+    except Exception as error:  # ONNX Runtime has an exception type for each of its C++ codes
+        raise CheckpointError(
+            f"{path.name} of the model {path.parent.name!r} cannot be loaded: delete that file, it "
+            "is written again"
+        ) from error
+
+
+def _write(network: TwoHeads, example: torch.Tensor, path: Path) -> None:
+    batch = torch.export.Dim("batch")
+    # The exporter prints its steps and warns of deprecations in torch's own code.
+    with redirect_stdout(StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        torch.onnx.export(
+            *(network, (example,), path),
+            input_names=["images"],
+            output_names=list(_OUTPUTS),
+            dynamic_shapes={"images": {0: batch}},
+            dynamo=True,
+            external_data=False,
+            verbose=False,
+        )
+
+
+def _describe(path: Path, checkpoint: Checkpoint) -> None:
+    import onnx
+
+    model = onnx.load(path)
+    facts: dict[str, Any] = {
+        "version": checkpoint.meta["version"],
+        "classes": json.dumps(list(checkpoint.meta["classes"])),
+        "preprocessing": json.dumps(checkpoint.preprocessing.to_meta()),
+        "temperature": str(checkpoint.temperature),
+    }
+    onnx.helper.set_model_props(model, {name: str(value) for name, value in facts.items()})
+    onnx.save(model, path)
+
+
+def _compare(network: TwoHeads, exported: OnnxRunner, size: int, path: Path) -> None:
+    """Compare on another batch size than the one that was exported."""
+    images = torch.rand((5, 3, size, size), generator=torch.Generator().manual_seed(1)) * 2 - 1
+    with torch.inference_mode():
+        expected = [answer.numpy() for answer in network(images)]
+    for name, right, found in zip(_OUTPUTS, expected, exported(images.numpy()), strict=True):
+        difference = float(np.abs(right - found).max(initial=0.0))
+        if not difference <= TOLERANCE:
+            raise CheckpointError(
+                f"{path.name}: {name} differ from torch's by {difference:.1e}, more than "
+                f"{TOLERANCE:.0e}: set CATALOG_RUNTIME=torch for this model"
+            )

@@ -1,0 +1,69 @@
+"""What happens to a photo between decoder and backbone: stated once, recorded with the model.
+
+A model's `meta.json` carries its `Preprocessing`, so training, ingest, search and evaluation
+cannot disagree on it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from catalog_ai.images import Pixels, resize_square
+
+VERSION = 1  # raised when the same settings come to give other numbers
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Squeeze to `size` × `size` pixels, scale to 0..1, subtract `mean`, divide by `std`.
+
+    With `flip_average` a model's answer is the mean of its answers for the photo and its mirror
+    image. The defaults are the article's.
+    """
+
+    size: int = 64
+    mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    std: tuple[float, float, float] = (0.5, 0.5, 0.5)
+    flip_average: bool = False
+    version: int = VERSION
+
+    @classmethod
+    def from_meta(cls, meta: Mapping[str, Any]) -> "Preprocessing":
+        """Return what `to_meta` recorded. Raises `KeyError`, `TypeError`, `ValueError`."""
+        return cls(
+            size=int(meta["size"]),
+            mean=three(meta["mean"]),
+            std=three(meta["std"]),
+            flip_average=bool(meta.get("flip_average", False)),
+            version=int(meta["version"]),
+        )
+
+    def to_meta(self) -> dict[str, Any]:
+        """Return JSON values."""
+        return asdict(self) | {"mean": list(self.mean), "std": list(self.std)}
+
+    def resize(self, pixels: Pixels) -> Pixels:
+        """(H, W, 3) uint8 → (size, size, 3) uint8."""
+        return resize_square(pixels, self.size)
+
+    def normalize(self, pixels: Tensor) -> Tensor:
+        """[..., 3, H, W] uint8 0..255 → float32, what ToTensor and Normalize do to one image."""
+        scale = 1 / (255 * torch.tensor(self.std, device=pixels.device)).view(3, 1, 1)
+        shift = (torch.tensor(self.mean) / torch.tensor(self.std)).to(pixels.device)
+        return pixels.float().mul_(scale).sub_(shift.view(3, 1, 1))
+
+    def of_symmetric(self, images: Tensor) -> Tensor:
+        """[..., 3, H, W] float, -1..1 → what `normalize` makes of the same pixels."""
+        if self.mean == self.std == (0.5, 0.5, 0.5):
+            return images
+        mean, std = (torch.tensor(values).view(3, 1, 1) for values in (self.mean, self.std))
+        return (images * 0.5 + 0.5 - mean) / std
+
+
+def three(values: Any) -> tuple[float, float, float]:
+    """Return a value for each of red, green and blue. Raises `ValueError` for another number."""
+    red, green, blue = (float(value) for value in values)
+    return red, green, blue

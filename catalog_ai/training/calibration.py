@@ -1,0 +1,94 @@
+"""Honest probabilities: one temperature, fitted on photos that the model has not learnt from."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from catalog_ai.data.dataset import PhotoArrays
+from catalog_ai.data.loaders import PlainLoader
+from catalog_ai.preprocessing import Preprocessing
+
+_LOWEST, _HIGHEST = 0.05, 20.0
+
+
+def fit_temperature(logits: Tensor, targets: Tensor) -> float:
+    """Return T > 0 that makes softmax(logits / T) likeliest (Guo et al. 2017, section 4.2).
+
+    `logits` [N, C] float, `targets` [N] int64. The loss has a single minimum in log T, which is
+    searched for between 0.05 and 20; without a photo, T is 1.
+    """
+    if not len(targets):
+        return 1.0
+    from scipy.optimize import minimize_scalar
+
+    wide = logits.double()
+
+    def loss(log_temperature: float) -> float:
+        scaled = wide / float(np.exp(log_temperature))
+        return float(functional.cross_entropy(scaled, targets))
+
+    found = minimize_scalar(loss, bounds=(np.log(_LOWEST), np.log(_HIGHEST)), method="bounded")
+    return float(np.exp(found.x))
+
+
+def held_out_temperature(
+    photos: PhotoArrays,
+    rehearse: Callable[[PhotoArrays, NDArray[np.int64], int], nn.Module],
+    preprocessing: Preprocessing,
+    epochs: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Return the temperature that a fifth of the training photos asks for, held out of a rehearsal.
+
+    `rehearse` trains for `epochs` on (photos, their rows among all photos, epochs) and returns
+    [B, 3, S, S] → [B, C] logits. Nothing is returned where there is nothing to fit on. Where the
+    mirror image is served besides, it counts as a photo of its own.
+    """
+    learnt, held_out = fold(photos.targets, seed)
+    if not epochs or not len(held_out):
+        return {}
+    model = rehearse(photos.take(learnt), learnt, epochs).cpu().eval()
+    logits, targets = _logits(model, photos.take(held_out), preprocessing)
+    return {
+        "temperature": fit_temperature(logits, targets),
+        "held_out_photos": len(targets),
+        "held_out_accuracy": float((logits.argmax(1) == targets).float().mean()),
+        "epochs": epochs,
+    }
+
+
+def fold(
+    targets: NDArray[np.int64], seed: int, folds: int = 5
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows (of all folds but one, of that one), each category split alike.
+
+    A category with fewer photos than folds stays whole in the first part.
+    """
+    random = np.random.default_rng(seed)
+    held_out = [np.empty(0, np.int64)]
+    for label in np.unique(targets):
+        found = random.permutation(np.flatnonzero(targets == label))
+        held_out.append(found[: len(found) // folds])
+    rows = np.sort(np.concatenate(held_out))
+    return np.setdiff1d(np.arange(len(targets)), rows), rows
+
+
+def _logits(
+    model: nn.Module, photos: PhotoArrays, preprocessing: Preprocessing
+) -> tuple[Tensor, Tensor]:
+    """Return ([N, C] logits, [N] targets), of photo and mirror image one after the other."""
+    loader = PlainLoader(photos.resized(preprocessing.size), 64, preprocessing)
+    flips = (False, True) if preprocessing.flip_average else (False,)
+    with torch.inference_mode():
+        parts = [
+            (model(images.flip(3) if flip else images), targets)
+            for images, targets in loader
+            for flip in flips
+        ]
+    logits, targets = zip(*parts, strict=True)
+    return torch.cat(logits), torch.cat(targets)

@@ -1,0 +1,68 @@
+"""Temperatures beside a search by hand, folds, and a rehearsal."""
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from catalog_ai.preprocessing import Preprocessing
+from catalog_ai.training.calibration import fit_temperature, fold, held_out_temperature
+from tests.helpers import photo_arrays
+
+
+def drawn(sureness: float, count: int = 4000) -> tuple[Tensor, Tensor]:
+    """Logits `sureness` times as sure as the labels that are drawn from them deserve."""
+    generator = torch.Generator().manual_seed(0)
+    honest = torch.randn(count, 4, generator=generator) * 2
+    targets = torch.multinomial(honest.softmax(1), 1, generator=generator)[:, 0]
+    return honest * sureness, targets
+
+
+@pytest.mark.parametrize("sureness", [0.25, 1.0, 4.0])
+def test_the_temperature_undoes_what_is_too_sure_or_too_shy(sureness: float) -> None:
+    logits, targets = drawn(sureness)
+    found = fit_temperature(logits, targets)
+    assert found == pytest.approx(sureness, rel=0.1)
+    losses = {
+        t: float(functional.cross_entropy(logits / t, targets))
+        for t in np.geomspace(found / 2, found * 2, 41)
+    }
+    assert min(losses, key=losses.__getitem__) == pytest.approx(found, rel=0.04)
+
+
+def test_a_temperature_never_changes_the_answer() -> None:
+    logits, targets = drawn(3.0, 100)
+    assert ((logits / fit_temperature(logits, targets)).argmax(1) == logits.argmax(1)).all()
+
+
+def test_without_photos_the_temperature_is_one() -> None:
+    assert fit_temperature(torch.empty(0, 3), torch.empty(0, dtype=torch.int64)) == 1.0
+
+
+def test_a_fold_holds_a_fifth_of_each_category_and_nothing_twice() -> None:
+    targets = np.array([0] * 20 + [1] * 11 + [2] * 3)
+    learnt, held_out = fold(targets, seed=1)
+    assert sorted([*learnt, *held_out]) == list(range(34))
+    assert np.bincount(targets[held_out], minlength=3).tolist() == [4, 2, 0]
+    assert (fold(targets, seed=1)[1] == held_out).all()
+    assert (fold(targets, seed=2)[1] != held_out).any()
+
+
+def test_the_rehearsal_never_sees_what_is_held_out() -> None:
+    whole = photo_arrays(10, ("dress", "hat"), 8)
+    seen: list[np.ndarray] = []
+
+    def rehearse(learnt, rows, epochs):  # type: ignore[no-untyped-def]
+        assert epochs == 3
+        assert (whole.pixels[rows] == learnt.pixels).all()
+        seen.append(rows)
+        return nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 2))
+
+    found = held_out_temperature(whole, rehearse, Preprocessing(size=8), 3, seed=0)
+    assert found["held_out_photos"] == 4
+    assert len(seen[0]) == 16
+    assert 0 < found["temperature"] < 25
+    twice = held_out_temperature(whole, rehearse, Preprocessing(size=8, flip_average=True), 3, 0)
+    assert twice["held_out_photos"] == 8  # photo and mirror image
+    assert held_out_temperature(whole, rehearse, Preprocessing(size=8), 0, seed=0) == {}
