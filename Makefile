@@ -31,9 +31,11 @@ check: $(INSTALLED_DEV) ## Format, lint, types, and who may import whom
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-bench: $(INSTALLED) ## Print every measured figure beside its baseline (about ten minutes)
+bench: $(INSTALLED) ## Print every measured figure beside its baseline (about half an hour)
 	@$(BIN)/python -m benchmarks.review_queue
-	@if [ -n "$${CATALOG_TEST_PHOTOS:-}" ]; then $(BIN)/python -m benchmarks.article; else \
+	@$(BIN)/python -m benchmarks.inference
+	@if [ -n "$${CATALOG_TEST_PHOTOS:-}" ]; then \
+	  for name in models article losses; do $(BIN)/python -m benchmarks.$$name; done; else \
 	  echo "The article's figures need its photos: CATALOG_TEST_PHOTOS=/path/to/them make bench"; fi
 
 $(INSTALLED): requirements.txt | .venv

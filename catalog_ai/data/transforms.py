@@ -56,6 +56,8 @@ class BatchAugmentation:
     distance. `colour`: relative strength of brightness, contrast and saturation. `cutout`: side of
     the square that is greyed out, as a share of the picture's. `black_edges`: share of the batches
     where nothing lies beyond the picture's edge; elsewhere the picture is reflected there.
+    `softness`: share of the pixels' number along a side that a batch loses at most, as photos do
+    that were scaled and compressed before.
     """
 
     size: int = SIZE
@@ -66,11 +68,12 @@ class BatchAugmentation:
     colour: float = 0.25
     cutout: float = 0.25
     black_edges: float = 0.0
+    softness: float = 0.0
 
     def __call__(self, pixels: Tensor, generator: torch.Generator) -> Tensor:
         """Augment `pixels`; the same generator state gives the same result."""
         images = pixels.float().div_(127.5).sub_(1.0)
-        images = self._warp(images, generator)
+        images = self._soften(self._warp(images, generator), generator)
         images = self._recolour(images, generator)
         return self._cut(images, generator)
 
@@ -118,6 +121,14 @@ class BatchAugmentation:
             ],
             1,
         )
+
+    def _soften(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        if not self.softness:
+            return images
+        kept = float(_uniform(1, 1 - self.softness, 1, generator))
+        side = max(1, round(kept * self.size))
+        small = functional.interpolate(images, (side, side), mode="bilinear", antialias=True)
+        return functional.interpolate(small, (self.size, self.size), mode="bilinear")
 
     def _recolour(self, images: Tensor, generator: torch.Generator) -> Tensor:
         count = len(images)

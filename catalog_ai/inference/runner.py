@@ -33,6 +33,7 @@ PROVIDERS = {
 }
 TOLERANCE = 1e-4  # of ONNX Runtime's answers against torch's, absolute
 _OUTPUTS = ("logits", "vectors")
+_WORTH_EXPORTING = 2_000  # photos; writing the file takes several seconds
 
 Images = NDArray[np.float32]
 
@@ -98,6 +99,16 @@ def runner(
                 ) from error
             return TorchRunner(checkpoint)
     return OnnxRunner(path, provider)
+
+
+def quick_runner(checkpoint: Checkpoint, photos: int) -> Runner:
+    """Return what answers soonest for so many photos, where no folder keeps an ONNX file."""
+    if best_device().type != "cpu" or photos < _WORTH_EXPORTING:
+        return TorchRunner(checkpoint)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.onnx"
+        export_onnx(checkpoint, path)
+        return OnnxRunner(path)
 
 
 def export_onnx(checkpoint: Checkpoint, path: Path) -> None:

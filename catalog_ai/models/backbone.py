@@ -11,9 +11,14 @@ FEATURES = 64
 
 
 class Backbone(nn.Module):
-    """[B, 3, S, S] float → [B, features, H, W] float: what every network under the heads is."""
+    """[B, 3, S, S] float → [B, features + style, H, W] float: the network under the heads.
+
+    The `features` tell categories apart. The `style` numbers behind them, where a backbone has any,
+    describe colour and texture, for the vector alone.
+    """
 
     features: int
+    style: int = 0
 
     def stages(self) -> list[list[nn.Module]]:
         """Return the modules with weights, by stage, in the order in which the stages run."""

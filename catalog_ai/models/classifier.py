@@ -19,8 +19,12 @@ class MobileNetLikeClassifier(nn.Module):
     ) -> None:
         super().__init__()
         self.backbone = backbone or MobileNetBackbone(depthwise=depthwise)
-        top = nn.Linear(self.backbone.features, num_classes) if num_classes else _NoCategories()
-        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(1), top)
+        features = self.backbone.features
+        top = nn.Linear(features, num_classes) if num_classes else _NoCategories()
+        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(1))
+        if self.backbone.style:
+            self.head.append(_First(features))
+        self.head.append(top)
 
     @property
     def top(self) -> nn.Linear:
@@ -31,13 +35,24 @@ class MobileNetLikeClassifier(nn.Module):
 
     @property
     def embedder(self) -> nn.Module:
-        """[B, features, H, W] → [B, features], the siamese encoder's representation."""
+        """[B, F, H, W] → [B, F], the siamese encoder's representation, style included."""
         return self.head[:2]
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, 3, 64, 64] float → [B, num_classes] logits."""
         logits: Tensor = self.head(self.backbone(x))
         return logits
+
+
+class _First(nn.Module):
+    """[B, F] → [B, count]: the features without the style behind them."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.count = count
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features[:, : self.count]
 
 
 class _NoCategories(nn.Module):

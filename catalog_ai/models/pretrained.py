@@ -52,23 +52,41 @@ PACKAGED = {
 }
 
 
+_STYLE_STAGES = 4  # the first of five is all edges
+
+
 class TimmBackbone(Backbone):
     """Any of timm's architectures without its classifier, its own pooling included.
 
-    [B, 3, S, S] float → [B, features, 1, 1] float. The pooling stays inside since attention
-    networks have none that a head of ours could do in their place.
+    [B, 3, S, S] float → [B, features + style, 1, 1] float. The pooling stays inside since attention
+    networks have none that a head of ours could do in their place. With `style` the mean and the
+    standard deviation of every channel behind each of the last four stages follow the features
+    (Huang and Belongie 2017, section 3.1): they tell colours and fabrics apart, which a training
+    for categories wipes out of the features. The few architectures that timm cannot look into have
+    none.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, style: bool = False) -> None:
         super().__init__()
         self.net = _create(name, num_classes=0)
-        wide: Any = getattr(self.net, "head_hidden_size", None) or self.net.num_features
-        self.features = int(wide)
+        net: Any = self.net
+        self.features = int(getattr(net, "head_hidden_size", None) or net.num_features)
+        if style and hasattr(net, "forward_intermediates"):
+            channels = [stage["num_chs"] for stage in net.feature_info][-_STYLE_STAGES:]
+            self.style = 2 * sum(channels)
 
     def forward(self, x: Tensor) -> Tensor:
-        """[B, 3, S, S] float → [B, features, 1, 1] float."""
-        pooled: Tensor = self.net(x)
-        return pooled[:, :, None, None]
+        """[B, 3, S, S] float → [B, features + style, 1, 1] float."""
+        net: Any = self.net
+        if not self.style:
+            pooled: Tensor = net(x)
+            return pooled[:, :, None, None]
+        last, maps = net.forward_intermediates(x, indices=_STYLE_STAGES)
+        numbers = [net.forward_head(last, pre_logits=True)]
+        for stage in maps:
+            # The root's slope is infinite at 0, where a channel is silent.
+            numbers += [stage.mean((2, 3)), (stage.var((2, 3), correction=0) + 1e-5).sqrt()]
+        return torch.cat(numbers, 1)[:, :, None, None]
 
     def stages(self) -> list[list[nn.Module]]:
         """Return timm's own stages of this architecture."""
@@ -107,9 +125,11 @@ def pretrained_weights(name: str, file: Path | None = None) -> dict[str, Tensor]
     return dict(zip(_create(name).state_dict(), values, strict=True))
 
 
-def pretrained_backbone(name: str, file: Path | None = None) -> TimmBackbone:
+def pretrained_backbone(
+    name: str, file: Path | None = None, *, style: bool = False
+) -> TimmBackbone:
     """Return `name` with its ImageNet weights. Raises `WeightsError` and `UsageError`."""
-    backbone = TimmBackbone(name)
+    backbone = TimmBackbone(name, style=style)
     weights = pretrained_weights(name, file)
     own = backbone.net.state_dict()
     missing = own.keys() - weights.keys()

@@ -22,12 +22,14 @@ class Architecture:
 
     `backbone` is `mobilenet`, the article's, or any of timm's names. `embedding` says what makes
     the vector of the pooled features: nothing (`pooled`), `SplitEmbedding` or `FixedProjection`.
+    `style` adds statistics of timm's stages to the features (`pretrained.TimmBackbone`).
     With `shared_backbone` a single forward pass serves both heads.
     """
 
     backbone: str = MOBILENET
     depthwise: bool = True
     squeeze_excitation: bool = False
+    style: bool = False
     embedding: str = "pooled"
     category_share: float = 0.5
     dimension: int = DIMENSION
@@ -40,6 +42,7 @@ class Architecture:
             backbone=str(meta["backbone"]),
             depthwise=bool(meta["depthwise"]),
             squeeze_excitation=bool(meta.get("squeeze_excitation", False)),
+            style=bool(meta.get("style", False)),
             embedding=str(meta.get("embedding", "pooled")),
             category_share=float(meta.get("category_share", 0.5)),
             dimension=int(meta["dimension"]),
@@ -61,9 +64,7 @@ def build(
     backbone = build_backbone(architecture)
     classifier = MobileNetLikeClassifier(classes, backbone=backbone)
     below = backbone if architecture.shared_backbone else build_backbone(architecture)
-    return classifier, SiameseEncoder(
-        below, build_embedding(architecture, backbone.features, classes)
-    )
+    return classifier, SiameseEncoder(below, build_embedding(architecture, backbone, classes))
 
 
 def build_backbone(architecture: Architecture) -> Backbone:
@@ -79,13 +80,19 @@ def build_backbone(architecture: Architecture) -> Backbone:
         )
     from catalog_ai.models.pretrained import TimmBackbone
 
-    return TimmBackbone(architecture.backbone)
+    return TimmBackbone(architecture.backbone, style=architecture.style)
 
 
-def build_embedding(architecture: Architecture, features: int, classes: int) -> nn.Module | None:
-    """Return what makes the vector of [B, features]; None where the features are the vector."""
+def build_embedding(
+    architecture: Architecture, backbone: Backbone, classes: int
+) -> nn.Module | None:
+    """Return what makes the vector of pooled features; None where these are the vector."""
     if architecture.embedding == "split":
-        return SplitEmbedding(features, classes, category_share=architecture.category_share)
+        return SplitEmbedding(
+            *(backbone.features, classes),
+            category_share=architecture.category_share,
+            style=backbone.style,
+        )
     if architecture.embedding == "fixed":
-        return FixedProjection(features, architecture.dimension)
+        return FixedProjection(backbone.features, architecture.dimension)
     return None

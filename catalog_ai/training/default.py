@@ -1,7 +1,7 @@
 """The `default` recipe: a backbone that has seen ImageNet, fine-tuned until it knows the shop.
 
-`finetune` teaches the backbone both goals at once. The vector's projection is then fitted on the
-finished features, against all photos at once; its category part is the classifier's own opinion.
+`finetune` teaches the backbone and the vector's second part, which garment it is. The first part,
+which kind of garment, is the classifier's own opinion, as sure of itself as it may be.
 """
 
 from dataclasses import dataclass, field, replace
@@ -11,9 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn, optim
-from torch.nn import functional
-from torch.optim.lr_scheduler import OneCycleLR
+from torch import Tensor, nn
 
 from catalog_ai.data.dataset import PhotoArrays
 from catalog_ai.data.loaders import BatchLoader, PlainLoader
@@ -22,28 +20,20 @@ from catalog_ai.device import device_of, placed
 from catalog_ai.models.classifier import MobileNetLikeClassifier
 from catalog_ai.models.embedding import SplitEmbedding
 from catalog_ai.models.pretrained import preprocessing_of, pretrained_backbone
-from catalog_ai.models.registry import Architecture
+from catalog_ai.models.registry import Architecture, build_embedding
 from catalog_ai.models.siamese import SiameseEncoder
 from catalog_ai.preprocessing import Preprocessing
 from catalog_ai.training.calibration import held_out_temperature
 from catalog_ai.training.classifier_train import ClassifierEpoch
 from catalog_ai.training.finetune import FineTuning, fine_tune
-from catalog_ai.training.losses import class_weights, instance_contrast
+from catalog_ai.training.losses import class_weights
 from catalog_ai.training.task import Task, Trained
 
-EPOCHS = 7
-MARGIN = 1.2  # photos are held this much larger than the network sees them: crops are cut from them
-
-
-@dataclass(frozen=True)
-class Projection:
-    """How `fit_projection` finds the identity part of the vector."""
-
-    shots: int = 4
-    steps: int = 600
-    photos: int = 512
-    learning_rate: float = 3e-3
-    temperature: float = 0.15
+EPOCHS = 6
+_CROP = 0.86
+_STORED = 1.25
+_AT_ONCE = 32  # photos
+_STRIDE = 32  # pixels of a photo to one of the last feature map
 
 
 @dataclass(frozen=True)
@@ -51,9 +41,11 @@ class Settings:
     """What the recipe is made of; recorded in the checkpoint.
 
     `backbone` is any of timm's names, `weights` a safetensors file of them where no package has
-    them. The first `frozen_stages` stay as ImageNet left them. A batch is two shots of `photos`
-    photos. `rehearsal_share` of the epochs are spent beforehand on four fifths of the photos, for
-    the temperature. `category_share` and `category_sharpness` weigh the vector's two parts.
+    them. The first `frozen_stages` stay as ImageNet left them. The model is served photos of `size`
+    pixels. A batch is two shots of `photos` photos. `rehearsal_share` of the epochs are spent
+    beforehand on four fifths of the photos, for the temperature. `category_share` weighs the
+    vector's two parts, `category_sharpness` multiplies the logits that make the first. The second
+    is whitened by at most `whitening_photos`.
     """
 
     backbone: str = "tf_efficientnet_lite0"
@@ -63,21 +55,32 @@ class Settings:
     photos: int = 16
     label_smoothing: float = 0.1
     class_weight_power: float = 0.5
-    rehearsal_share: float = 0.4
+    rehearsal_share: float = 0.34
     category_share: float = 0.7
-    category_sharpness: float = 2.0
+    category_sharpness: float = 1.25
+    whitening_photos: int = 1024
+    style: bool = True
     fine_tuning: FineTuning = field(default_factory=FineTuning)
-    projection: Projection = field(default_factory=Projection)
     augmentation: BatchAugmentation = field(
         default_factory=lambda: BatchAugmentation(
-            scale=0.5, degrees=12.0, perspective=0.075, black_edges=0.5
+            scale=0.5, degrees=12.0, perspective=0.075, black_edges=0.5, softness=0.5
         )
     )
 
     @property
     def stored_size(self) -> int:
-        """The side that photos are held at, in pixels."""
-        return round(MARGIN * self.size)
+        """The side that photos are held at, in pixels: crops are cut from them."""
+        return round(_STORED * self.crop_size)
+
+    @property
+    def crop_size(self) -> int:
+        """The side of what the network is trained on, in pixels.
+
+        A garment fills more of a crop than of a photo. With smaller crops the network meets it as
+        large as it will be served (Touvron et al. 2019, "Fixing the train-test resolution
+        discrepancy", section 3), and an epoch costs less.
+        """
+        return _STRIDE * max(1, round(_CROP * self.size / _STRIDE))
 
 
 def train(task: Task) -> Trained:
@@ -86,54 +89,32 @@ def train(task: Task) -> Trained:
     preprocessing = preprocessing_of(settings.backbone, settings.size)
     calibration = _rehearse(task, preprocessing)
     task.on_step("Fine-tuning")
-    classifier = _fine_tune(task, preprocessing, task.training, task.epochs, validated=True)
-    task.on_step("Fitting the vector")
-    architecture = Architecture(
-        backbone=settings.backbone, embedding="split", category_share=settings.category_share
+    classifier, embedding = _fine_tune(
+        task, preprocessing, task.training, task.epochs, validated=True
     )
-    embedding = _embedding(task, preprocessing, classifier)
+    task.on_step("Fitting the vector")
+    with torch.no_grad():
+        embedding.category.weight.copy_(classifier.top.weight * settings.category_sharpness)
+        embedding.category.bias.copy_(classifier.top.bias * settings.category_sharpness)
+    embedding.whiten(*_pairs(task, preprocessing, classifier))
     encoder = SiameseEncoder(classifier.backbone, embedding).eval()
-    return Trained(classifier, encoder, architecture, preprocessing, calibration)
+    return Trained(classifier, encoder, _architecture(settings), preprocessing, calibration)
 
 
-def fit_projection(shots: Tensor, start: nn.Linear, how: Projection, *, seed: int = 0) -> nn.Linear:
-    """Return the linear map under which shots of one garment are nearest each other.
-
-    `shots` [V, N, features] float: V shots of N garments. `start` gives the shape; its weights
-    become the leading principal directions of the garments' mean features, its bias centres them.
-    """
-    torch.manual_seed(seed)
-    centre = shots.mean((0, 1))
-    _, _, directions = torch.linalg.svd(shots.mean(0) - centre, full_matrices=False)
-    projection = nn.Linear(start.in_features, start.out_features)
-    with torch.no_grad():
-        found = directions[: start.out_features]
-        projection.weight[: len(found)] = found
-        projection.bias.zero_()
-    centred = shots - centre
-    optimizer = optim.AdamW(projection.parameters(), lr=how.learning_rate, weight_decay=1e-4)
-    schedule = OneCycleLR(optimizer, how.learning_rate, total_steps=max(1, how.steps))
-    count = min(how.photos, shots.shape[1])
-    for _ in range(how.steps):
-        garments = torch.randperm(shots.shape[1])[:count]
-        pair = torch.randperm(len(shots))[:2]
-        features = centred[pair][:, garments].flatten(0, 1)
-        vectors = functional.normalize(projection(features), dim=1)
-        loss = instance_contrast(vectors, garments.repeat(2), temperature=how.temperature)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        schedule.step()
-    with torch.no_grad():
-        projection.bias.sub_(projection.weight @ centre)
-    return projection
+def _architecture(settings: Settings) -> Architecture:
+    return Architecture(
+        backbone=settings.backbone,
+        style=settings.style,
+        embedding="split",
+        category_share=settings.category_share,
+    )
 
 
 def _rehearse(task: Task, preprocessing: Preprocessing) -> dict[str, Any]:
     """Return the temperature that photos held out of a shorter training ask for."""
 
     def rehearsal(photos: PhotoArrays, _rows: NDArray[np.int64], epochs: int) -> nn.Module:
-        return _fine_tune(task, preprocessing, photos, epochs, validated=False)
+        return _fine_tune(task, preprocessing, photos, epochs, validated=False)[0]
 
     epochs = round(task.settings.rehearsal_share * task.epochs)
     task.on_step("Rehearsing, to learn how sure to be")
@@ -142,80 +123,61 @@ def _rehearse(task: Task, preprocessing: Preprocessing) -> dict[str, Any]:
 
 def _fine_tune(
     task: Task, preprocessing: Preprocessing, photos: PhotoArrays, epochs: int, *, validated: bool
-) -> MobileNetLikeClassifier:
+) -> tuple[MobileNetLikeClassifier, SplitEmbedding]:
     settings: Settings = task.settings
     torch.manual_seed(task.seed)
     file = Path(settings.weights) if settings.weights else None
-    backbone = pretrained_backbone(settings.backbone, file)
+    backbone = pretrained_backbone(settings.backbone, file, style=settings.style)
     backbone.freeze(settings.frozen_stages)
     classifier = MobileNetLikeClassifier(len(photos.classes), backbone=backbone)
     nn.init.zeros_(classifier.top.weight)
+    embedding = build_embedding(_architecture(settings), backbone, len(photos.classes))
+    assert isinstance(embedding, SplitEmbedding)
     weights = class_weights(photos.targets, photos.classes, power=settings.class_weight_power)
     criterion = nn.CrossEntropyLoss(
         weight=weights / weights.mean(), label_smoothing=settings.label_smoothing
     )
-    return fine_tune(
-        *(classifier, _shots(photos, settings, preprocessing, task.seed)),
-        *(_plain(task.validation, preprocessing) if validated else None, epochs),
+    augmentation = replace(settings.augmentation, size=settings.crop_size)
+    loader = BatchLoader(
+        *(photos, augmentation, settings.photos, task.seed),
+        views=2,
+        preprocessing=preprocessing,
+    )
+    fine_tune(
+        *(classifier, embedding, loader),
+        PlainLoader(task.validation, 64, preprocessing) if validated else None,
+        epochs,
         criterion=criterion,
         how=settings.fine_tuning,
         on_epoch=task.on_classifier if validated else _say_nothing,
     )
+    return classifier, embedding
 
 
-def _embedding(
+def _pairs(
     task: Task, preprocessing: Preprocessing, classifier: MobileNetLikeClassifier
-) -> SplitEmbedding:
+) -> tuple[Tensor, Tensor]:
+    """Return the pooled features [N, F] of training photos as they are, and of a shot of each."""
     settings: Settings = task.settings
-    top = classifier.top
-    embedding = SplitEmbedding(
-        top.in_features, top.out_features, category_share=settings.category_share
-    )
-    with torch.no_grad():
-        embedding.category.weight.copy_(top.weight * settings.category_sharpness)
-        embedding.category.bias.copy_(top.bias * settings.category_sharpness)
-    shots = _shots_features(task, preprocessing, classifier)
-    fitted = fit_projection(shots, embedding.identity, settings.projection, seed=task.seed)
-    embedding.identity = fitted
-    return embedding
-
-
-def _shots_features(
-    task: Task, preprocessing: Preprocessing, classifier: MobileNetLikeClassifier
-) -> Tensor:
-    """Return [1 + shots, N, features]: each training photo as it is, and augmented."""
-    settings: Settings = task.settings
-    whole = replace(settings, augmentation=replace(settings.augmentation, cutout=0.0))
-    loader = _shots(task.training, whole, preprocessing, task.seed + 1)
-    loader.views = 1
+    generator = torch.Generator().manual_seed(task.seed)
+    rows = torch.randperm(len(task.training), generator=generator)[: settings.whitening_photos]
+    photos = task.training.take(rows.numpy())
+    augmentation = replace(settings.augmentation, size=settings.size, cutout=0.0)
     network = placed(nn.Sequential(classifier.backbone, classifier.embedder)).eval()
     device = device_of(network)
+    plain = PlainLoader(photos.resized(settings.size), _AT_ONCE, preprocessing)
+    parts: list[tuple[Tensor, Tensor]] = []
     with torch.no_grad():
-        plain = torch.cat(
-            [network(images.to(device)).cpu() for images, _ in _plain(task.training, preprocessing)]
-        )
-        shots = [plain]
-        for _ in range(settings.projection.shots):
-            features = plain.clone()  # a last batch of one photo is left out by the loader
-            for images, _, numbers in loader.numbered():
-                features[numbers] = network(images.to(device)).cpu()
-            shots.append(features)
+        for number, (images, _) in enumerate(plain):
+            place = slice(number * _AT_ONCE, (number + 1) * _AT_ONCE)
+            pixels = torch.from_numpy(photos.pixels[place].transpose(0, 3, 1, 2))
+            shots = preprocessing.of_symmetric(augmentation(pixels, generator))
+            shots = shots.contiguous(memory_format=torch.channels_last)
+            both = network(torch.cat([images, shots]).to(device)).cpu()
+            parts.append((both[: len(images)], both[len(images) :]))
     network.cpu()
-    return torch.stack(shots)
-
-
-def _shots(
-    photos: PhotoArrays, settings: Settings, preprocessing: Preprocessing, seed: int
-) -> BatchLoader:
-    return BatchLoader(
-        *(photos, replace(settings.augmentation, size=settings.size), settings.photos, seed),
-        views=2,
-        preprocessing=preprocessing,
-    )
-
-
-def _plain(photos: PhotoArrays, preprocessing: Preprocessing) -> PlainLoader:
-    return PlainLoader(photos.resized(preprocessing.size), 64, preprocessing)
+    first, second = zip(*parts, strict=True)
+    return torch.cat(first), torch.cat(second)
 
 
 def _say_nothing(_epoch: ClassifierEpoch) -> None:

@@ -18,8 +18,8 @@ from catalog_ai.checkpoint import Checkpoint
 from catalog_ai.data.dataset import CatalogDataset, PhotoArrays
 from catalog_ai.data.sources import normal_label
 from catalog_ai.data.transforms import BatchAugmentation
-from catalog_ai.device import device_of, placed
 from catalog_ai.errors import UsageError
+from catalog_ai.inference.runner import quick_runner
 
 _BATCH = 64
 
@@ -56,23 +56,19 @@ def ask_teacher(
     columns = _columns(teacher, photos.classes)
     side = teacher.preprocessing.size
     large = replace(augmentation, size=side)
-    network = placed(teacher.classifier).eval()
-    device = device_of(network)
+    answer = quick_runner(teacher, crops * len(photos))
     kept = np.empty((crops, len(photos), size, size, 3), np.uint8)
     opinions = np.empty((crops, len(photos), len(columns)), np.float32)
     generator = torch.Generator().manual_seed(seed)
-    with torch.no_grad():
-        for crop in range(crops):
-            for start in range(0, len(photos), _BATCH):
-                rows = slice(start, start + _BATCH)
-                pixels = torch.from_numpy(photos.pixels[rows].transpose(0, 3, 1, 2))
-                images = large(pixels, generator).clamp(-1, 1)
-                seen = teacher.preprocessing.of_symmetric(images).to(device)
-                logits = network(seen.contiguous(memory_format=torch.channels_last))
-                chosen = logits.float().cpu()[:, columns] / teacher.temperature
-                opinions[crop, rows] = chosen.softmax(1).numpy()
-                kept[crop, rows] = _shrunk(images, size)
-    network.cpu()
+    for crop in range(crops):
+        for start in range(0, len(photos), _BATCH):
+            rows = slice(start, start + _BATCH)
+            pixels = torch.from_numpy(photos.pixels[rows].transpose(0, 3, 1, 2))
+            images = large(pixels, generator).clamp(-1, 1)
+            logits, _ = answer(teacher.preprocessing.of_symmetric(images).numpy())
+            chosen = torch.from_numpy(logits)[:, columns] / teacher.temperature
+            opinions[crop, rows] = chosen.softmax(1).numpy()
+            kept[crop, rows] = _shrunk(images, size)
     return Lessons(kept, opinions)
 
 

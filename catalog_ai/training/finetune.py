@@ -12,17 +12,15 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn, optim
-from torch.nn import functional
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from catalog_ai.data.loaders import BatchLoader, LabelledLoader
 from catalog_ai.device import autocast, device_of, placed
 from catalog_ai.models.classifier import MobileNetLikeClassifier
+from catalog_ai.models.embedding import SplitEmbedding
 from catalog_ai.training.classifier_train import ClassifierEpoch, evaluate
 from catalog_ai.training.losses import instance_contrast
-
-IDENTITY = 48  # numbers that the contrast compares; the stored vector's part is fitted later
 
 log = logging.getLogger(__name__)
 
@@ -37,13 +35,14 @@ class FineTuning:
     warm_up: float = 0.2
     clip_norm: float = 5.0
     average_decay: float = 0.995
-    instance_weight: float = 0.5
+    instance_weight: float = 1.0
     instance_temperature: float = 0.05
     memory: int = 1024
 
 
 def fine_tune(
     classifier: MobileNetLikeClassifier,
+    embedding: SplitEmbedding,
     loader: BatchLoader,
     val_loader: LabelledLoader | None,
     epochs: int,
@@ -51,14 +50,14 @@ def fine_tune(
     criterion: nn.Module,
     how: FineTuning,
     on_epoch: Callable[[ClassifierEpoch], None] = lambda epoch: None,
-) -> MobileNetLikeClassifier:
-    """Train `classifier` in place and return it on the CPU, in evaluation mode.
+) -> None:
+    """Train `classifier` and the second part of `embedding` in place.
 
-    `loader` yields two views of each photo. The weights returned are an exponential moving average
-    of the trained ones. Ctrl-C ends it with the average so far; before the first epoch is done it
-    is passed on.
+    Both are left on the CPU, in evaluation mode, `embedding.category` as it was. `loader` yields
+    two views of each photo. The weights are an exponential moving average of the trained ones.
+    Ctrl-C ends it with the average so far; before the first epoch is done it is passed on.
     """
-    network = placed(_WithIdentity(classifier))
+    network = placed(_BothParts(classifier, embedding))
     device = device_of(network)
     criterion = criterion.to(device)
     averaged = AveragedModel(
@@ -84,7 +83,7 @@ def fine_tune(
                 loss += float(step.loss.detach()) / len(loader)
                 accuracy += step.accuracy / len(loader)
             done = epoch
-            shown = _classifier_of(averaged)
+            shown = _both(averaged).classifier
             val_loss, val_accuracy = (0.0, 0.0)
             if val_loader is not None:
                 val_loss, val_accuracy = evaluate(shown, val_loader, nn.CrossEntropyLoss())
@@ -95,23 +94,23 @@ def fine_tune(
             raise
         log.warning("stopped by hand: keeping the average of the weights so far")
     if epochs:
-        classifier.load_state_dict(_classifier_of(averaged).state_dict())
-    return classifier.cpu().eval()
+        network.load_state_dict(averaged.module.state_dict())
+    network.cpu().eval()
 
 
-class _WithIdentity(nn.Module):
-    """The classifier, and a projection of the same features for the instance contrast."""
+class _BothParts(nn.Module):
+    """The classifier, and what the instance contrast compares."""
 
-    def __init__(self, classifier: MobileNetLikeClassifier) -> None:
+    def __init__(self, classifier: MobileNetLikeClassifier, embedding: SplitEmbedding) -> None:
         super().__init__()
         self.classifier = classifier
-        self.identity = nn.Linear(classifier.backbone.features, IDENTITY, bias=False)
+        self.embedding = embedding
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, 3, S, S] → ([B, C] logits, [B, 48] unit vectors)."""
+        """[B, 3, S, S] → ([B, C] logits, [B, 48 or more] unit vectors)."""
         features = self.classifier.backbone(images)
-        pooled = self.classifier.embedder(features)
-        return self.classifier.head(features), functional.normalize(self.identity(pooled), dim=1)
+        garments = self.embedding.garment(self.classifier.embedder(features))
+        return self.classifier.head(features), garments
 
 
 class _Memory:
@@ -143,7 +142,7 @@ class _Step:
 
 
 def _step(
-    network: _WithIdentity,
+    network: _BothParts,
     batch: tuple[Tensor, Tensor, Tensor],
     criterion: nn.Module,
     how: FineTuning,
@@ -165,17 +164,20 @@ def _step(
     return _Step(loss, accuracy)
 
 
-def _classifier_of(averaged: AveragedModel) -> MobileNetLikeClassifier:
+def _both(averaged: AveragedModel) -> _BothParts:
     network = averaged.module
-    assert isinstance(network, _WithIdentity)
-    return network.classifier
+    assert isinstance(network, _BothParts)
+    return network
 
 
 def _optimizer(
-    network: _WithIdentity, how: FineTuning, steps: int
+    network: _BothParts, how: FineTuning, steps: int
 ) -> tuple[optim.Optimizer, LRScheduler]:
     backbone = [p for p in network.classifier.backbone.parameters() if p.requires_grad]
-    heads = [*network.classifier.head.parameters(), *network.identity.parameters()]
+    heads = [
+        *network.classifier.head.parameters(),
+        *network.embedding.identity.parameters(),
+    ]
     parts = [(backbone, how.learning_rate), (heads, how.head_learning_rate)]
     parts = [(weights, rate) for weights, rate in parts if weights]  # all may be frozen
     optimizer = optim.AdamW(

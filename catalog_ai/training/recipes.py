@@ -183,7 +183,9 @@ def _plan(recipe: str, options: Mapping[str, Any], teacher: Checkpoint | None) -
         return plan
     if plan.taught_epochs is None:
         raise UsageError(f"the recipe {recipe!r} takes no teacher: choose small")
-    return dataclasses.replace(plan, epochs=plan.taught_epochs)
+    # The teacher is asked about crops as sharp as it was taught on.
+    settings = dataclasses.replace(plan.settings, stored_size=teacher.preprocessing.size)
+    return dataclasses.replace(plan, epochs=plan.taught_epochs, settings=settings)
 
 
 def _stored(trained: Trained) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 import logging
 from collections import Counter
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from catalog_ai.data import dataset as dataset_module
@@ -400,3 +402,32 @@ def test_a_loader_of_the_article_feeds_batches() -> None:
     images, targets = next(iter(loader))
     assert images.shape == (5, 3, 32, 32)
     assert targets.dtype == torch.int64
+
+
+def test_softness_loses_detail_and_nothing_else() -> None:
+    sharp = BatchAugmentation(20, scale=1.0, ratio=1.0, degrees=0.0, colour=0.0, cutout=0.0)
+    soft = replace(sharp, softness=0.5)
+    flat = torch.full((4, 3, 20, 20), 90, dtype=torch.uint8)
+    torch.testing.assert_close(soft(flat, generator()), sharp(flat, generator()))
+
+    def detail(images: Tensor) -> Tensor:
+        return (images[..., 1:] - images[..., :-1]).square().mean((1, 2, 3))
+
+    before, after = (detail(augment(pictures(), generator())) for augment in (sharp, soft))
+    assert (after < before).all()
+
+
+def test_perspective_and_black_edges_are_what_they_say() -> None:
+    still = BatchAugmentation(20, scale=1.0, ratio=1.0, degrees=0.0, colour=0.0, cutout=0.0)
+    white = torch.full((8, 3, 20, 20), 255, dtype=torch.uint8)
+    turned = replace(still, degrees=40.0)
+    assert float(turned(white, generator()).min()) > 0.99  # the picture is reflected at its edges
+    assert float(replace(turned, black_edges=1.0)(white, generator()).min()) < -0.99
+    tilted = replace(still, perspective=0.3, black_edges=1.0)(white, generator())
+    assert tilted.shape == (8, 3, 20, 20)
+    assert (tilted < -0.99).any()
+    slope = torch.arange(20, dtype=torch.uint8).mul(12).expand(8, 3, 20, 20)
+    moved = replace(still, perspective=0.3)(slope, generator())
+    steps = (moved[:, 0, 10, 1:] - moved[:, 0, 10, :-1]).abs()
+    # Nearer parts are larger: steps along a row differ, where an affine map leaves them equal.
+    assert (steps[:, 2:8].mean(1) - steps[:, -8:-2].mean(1)).abs().max() > 0.01

@@ -21,7 +21,7 @@ LITE = "tf_efficientnet_lite0"
 
 
 def test_an_architecture_comes_back_from_its_certificate() -> None:
-    for chosen in (Architecture(), Architecture(backbone=LITE, embedding="split")):
+    for chosen in (Architecture(), Architecture(backbone=LITE, style=True, embedding="split")):
         written = json.loads(json.dumps(chosen.to_meta()))
         assert Architecture.from_meta(written) == chosen
     with pytest.raises(ValueError, match="twisted"):
@@ -36,6 +36,7 @@ def test_an_architecture_comes_back_from_its_certificate() -> None:
         (Architecture(depthwise=False), 7, 64),
         (Architecture(shared_backbone=False), 3, 64),
         (Architecture(backbone=LITE, embedding="split"), 10, 64),
+        (Architecture(backbone=LITE, style=True, embedding="split"), 10, 64),
         (Architecture(backbone=LITE, embedding="fixed"), 0, 64),
     ],
 )
@@ -107,6 +108,41 @@ def test_a_backbone_that_nobody_knows_is_refused() -> None:
         build_backbone(Architecture(backbone=LITE, squeeze_excitation=True))
 
 
+@pytest.mark.parametrize("name", [LITE, "resnet18", "vit_tiny_patch16_224"])
+def test_style_is_mean_and_deviation_of_the_last_four_stages(name: str) -> None:
+    torch.manual_seed(0)
+    plain = build_backbone(Architecture(backbone=name)).eval()
+    styled = build_backbone(Architecture(backbone=name, style=True)).eval()
+    styled.load_state_dict(plain.state_dict())
+    photos = torch.randn(2, 3, 224, 224)
+    with torch.inference_mode():
+        found, features = styled(photos)[:, :, 0, 0], plain(photos)[:, :, 0, 0]
+        maps = styled.net.forward_intermediates(photos, intermediates_only=True)[-4:]
+    torch.testing.assert_close(found[:, : styled.features], features)
+    expected = [
+        number
+        for stage in maps
+        for number in (stage.mean((2, 3)), stage.flatten(2).std(2, correction=0))
+    ]
+    style = torch.cat(expected, 1)
+    assert style.shape == (2, styled.style)
+    torch.testing.assert_close(found[:, styled.features :], style, atol=4e-3, rtol=1e-3)
+
+
+def test_a_silent_channel_has_a_style_with_finite_gradients() -> None:
+    backbone = build_backbone(Architecture(backbone="resnet18", style=True))
+    photos = torch.zeros(2, 3, 64, 64, requires_grad=True)
+    backbone.eval()(photos).sum().backward()
+    assert photos.grad is not None
+    assert photos.grad.isfinite().all()
+
+
+def test_a_classifier_never_sees_the_style() -> None:
+    classifier, encoder = build(Architecture("resnet18", style=True, embedding="split"), 3)
+    assert classifier.top.in_features == classifier.backbone.features
+    assert encoder.representation[-1].identity.in_features == classifier.backbone.style
+
+
 @pytest.mark.parametrize("name", ["resnet18", "vit_tiny_patch16_224"])
 def test_any_architecture_of_timm_fits_under_the_heads(name: str) -> None:
     backbone = build_backbone(Architecture(backbone=name))
@@ -173,7 +209,7 @@ def test_a_package_that_was_tampered_with_is_not_read(monkeypatch: pytest.Monkey
 
 def test_the_two_parts_weigh_what_they_should() -> None:
     torch.manual_seed(0)
-    embedding, features = SplitEmbedding(32, 10, category_share=0.7), torch.randn(5, 32)
+    embedding, features = SplitEmbedding(32, 10, category_share=0.7).eval(), torch.randn(5, 32)
     vectors = embedding(features)
     assert vectors.shape == (5, 64)
     torch.testing.assert_close(vectors[:, :10].square().sum(1), torch.full((5,), 0.7))
@@ -184,12 +220,33 @@ def test_the_two_parts_weigh_what_they_should() -> None:
 
 def test_a_distance_is_both_parts_distances_weighed() -> None:
     torch.manual_seed(0)
-    embedding, features = SplitEmbedding(32, 4, category_share=0.6), torch.randn(2, 32)
-    one, two = embedding(features)
+    embedding = SplitEmbedding(20, 4, category_share=0.6, style=12).eval()
+    embedding.scale.running_mean = torch.randn(12)
+    pooled = torch.randn(2, 32)
+    features, style = pooled[:, :20], pooled[:, 20:]
+    one, two = embedding(pooled)
     first, second = embedding.category(features).softmax(1).sqrt()
-    garment, other = functional.normalize(embedding.identity(features), dim=1)
+    scaled = (style - embedding.scale.running_mean) / (1 + embedding.scale.eps) ** 0.5
+    garment, other = functional.normalize(embedding.identity(scaled), dim=1)
     expected = 0.6 * (first - second).square().sum() + 0.4 * (garment - other).square().sum()
     torch.testing.assert_close((one - two).square().sum(), expected)
+
+
+def test_whitened_shots_of_one_garment_differ_alike_in_every_direction() -> None:
+    torch.manual_seed(0)
+    embedding = SplitEmbedding(20, 4, category_share=0.6, style=12).eval()
+    photos = torch.randn(400, 32)
+    shots = photos + 0.1 * torch.randn(400, 32) @ torch.randn(32, 32)
+    before = embedding.category.weight.clone()
+    embedding.whiten(photos, shots)
+    first, second = (embedding.identity(embedding.scale(x[:, 20:])) for x in (photos, shots))
+    differences = first - second
+    within = differences.T @ differences / (2 * len(photos))
+    # 12 numbers of style span 12 directions of the 60, in which the covariance is now the unit.
+    values = torch.linalg.eigvalsh(within)[-12:]
+    torch.testing.assert_close(values, torch.ones(12), atol=0.05, rtol=0)
+    torch.testing.assert_close(first.mean(0), torch.zeros(60), atol=1e-3, rtol=0)
+    assert torch.equal(embedding.category.weight, before)
 
 
 def test_many_categories_share_sixteen_numbers() -> None:

@@ -20,7 +20,8 @@ def resident():
         return int(file.read().split()[1]) * resource.getpagesize()
 
 def layers():
-    blocks = [np.ones(2**20) for _ in range(12)]  # 12 blocks of 8 MiB, all alive at once
+    # Blocks of 8 MiB, and some that are larger than any threshold of glibc's; all alive at once.
+    blocks = [np.ones(2**20) for _ in range(12)] + [np.ones(2**23) for _ in range(3)]
 
 with freed_memory_kept():
     layers()

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from catalog_ai.checkpoint import load_checkpoint, load_training_photos
@@ -19,6 +20,7 @@ from catalog_ai.data.transforms import train_transform, validation_transform
 from catalog_ai.errors import CheckpointError, TrainingDataError, UsageError
 from catalog_ai.inference.search import visual_search
 from catalog_ai.models.classifier import MobileNetLikeClassifier
+from catalog_ai.models.registry import Architecture, build_backbone
 from catalog_ai.models.siamese import SiameseEncoder, SiameseNetwork
 from catalog_ai.training import recipes
 from catalog_ai.training.classifier_train import ClassifierEpoch, evaluate, train_classifier
@@ -311,12 +313,43 @@ def test_a_recipe_leaves_a_whole_checkpoint(recipe: str, source: Source, tmp_pat
     assert shares[-1] == pytest.approx(1)
 
 
-def test_the_same_seed_gives_the_same_weights(source: Source, tmp_path: Path) -> None:
+QUICK: dict[str, dict[str, Any]] = {
+    "article": {},
+    "small": {},
+    "default": {"backbone": "mobilenetv3_small_050", "size": 64, "rehearsal_share": 1.0},
+}
+
+
+@pytest.fixture(scope="module")
+def unseen(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of weights, of an architecture that no package has weights for."""
+    file = tmp_path_factory.mktemp("weights") / "weights.safetensors"
+    torch.manual_seed(0)
+    backbone = build_backbone(Architecture(backbone="mobilenetv3_small_050"))
+    save_file(backbone.net.state_dict(), file)
+    return file
+
+
+@pytest.mark.parametrize("recipe", QUICK)
+def test_the_same_seed_gives_the_same_weights(
+    recipe: str, source: Source, unseen: Path, tmp_path: Path
+) -> None:
+    options = QUICK[recipe] | ({"weights": str(unseen)} if recipe == "default" else {})
+
     def trained(version: str, seed: int) -> dict[str, Tensor]:
         result = train_recipe(
-            "small", source, out=tmp_path, version=version, epochs=1, siamese_epochs=0, seed=seed
+            *(recipe, source),
+            out=tmp_path,
+            version=version,
+            epochs=1,
+            siamese_epochs=0 if recipe == "default" else 1,
+            seed=seed,
+            options=options,
         )
-        return weights(load_checkpoint(result.folder).classifier)
+        checkpoint = load_checkpoint(result.folder)
+        return weights(checkpoint.classifier) | {
+            f"encoder.{name}": value for name, value in weights(checkpoint.encoder).items()
+        }
 
     first = trained("a", 0)
     torch.rand(5)  # what the global generator did before must not matter
