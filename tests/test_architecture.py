@@ -120,7 +120,9 @@ def test_page_helpers_services_and_commands_load_nothing_heavy() -> None:
         for path in files(folder)
         if path.name != "__init__.py"
     ]
-    modules += [f"catalog_ai.{name}" for name in ("export", "ingest", "run", "train", "worker")]
+    modules += [
+        f"catalog_ai.{name}" for name in ("evaluate", "export", "ingest", "run", "train", "worker")
+    ]
     program = (
         "import importlib, sys\n"
         f"for name in {modules}: importlib.import_module(name)\n"

@@ -9,10 +9,8 @@ from collections.abc import Sequence
 from io import BytesIO
 
 import numpy as np
-import torch
 from PIL import Image
 
-from catalog_ai import vision
 from catalog_ai.images import Pixels, resize_square
 
 SIDE = 240
@@ -26,6 +24,10 @@ def shoot_again(photos: Sequence[Pixels], *, seed: int = 0, first: int = 0) -> l
     to 100 % of the area, a flip, colour jitter 0.25/0.2/0.15/0.02, JPEG of quality 40. What photo
     number `first` + i goes through depends on `seed` and that number alone.
     """
+    import torch
+
+    from catalog_ai import vision
+
     distort = vision.transforms.Compose(
         [
             vision.transforms.RandomPerspective(0.15, p=1),

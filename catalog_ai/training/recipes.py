@@ -132,7 +132,7 @@ def train_recipe(
     with freed_memory_kept():
         trained = plan.train(task)
     weights = _stored(trained)
-    seconds = perf_counter() - start
+    end = perf_counter()
     meta = {
         "version": version,
         "recipe": recipe,
@@ -151,13 +151,14 @@ def train_recipe(
         "calibration": trained.calibration,
         "history": report.history(),
         "stopped_early": report.stopped_early,
+        "steps": report.steps(end),
         **_evaluation(trained, names, held_out, learnt_from),
         "libraries": _libraries(),
         "commit": _commit(),
     }
     meta["metrics"] |= {
         "train_images": len(task.training),
-        "train_seconds": round(seconds, 2),
+        "train_seconds": round(end - start, 2),
         "read_seconds": round(report.read_at - start, 2),
         "classifier_seconds": round(report.classified_at - report.read_at, 2),
     }
@@ -234,6 +235,7 @@ class _Reporter:
         self._progress = progress
         self._classifier: list[ClassifierEpoch] = []
         self._siamese: list[SiameseEpoch] = []
+        self._steps: list[tuple[str, float]] = []
         self.read_at = self.classified_at = perf_counter()
 
     def reading(self, share: float, message: str) -> None:
@@ -249,7 +251,16 @@ class _Reporter:
         self._epoch(f"Visual search, epoch {epoch.epoch}: loss {epoch.loss:.3f}")
 
     def step(self, words: str) -> None:
+        self._steps.append((words, perf_counter()))
         self._epoch(words)
+
+    def steps(self, end: float) -> dict[str, float]:
+        """Return how many seconds each step took that the recipe announced."""
+        ends = [*(begun for _, begun in self._steps[1:]), end]
+        return {
+            words: round(until - begun, 2)
+            for (words, begun), until in zip(self._steps, ends, strict=True)
+        }
 
     @property
     def stopped_early(self) -> bool:

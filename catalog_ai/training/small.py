@@ -35,7 +35,7 @@ from catalog_ai.training.siamese_train import train_jointly
 from catalog_ai.training.task import Task, Trained
 
 EPOCHS = 42
-TAUGHT_EPOCHS = 300
+TAUGHT_EPOCHS = 200
 SIAMESE_EPOCHS = 6
 
 
@@ -60,13 +60,13 @@ class Settings:
     average_decay: float = 0.995
     class_weight_power: float = 0.5
     first_share: float = 0.6
-    rehearsal_share: float = 0.25
+    rehearsal_share: float = 0.15
     siamese_learning_rate: float = 1e-3
     loss: str = "triplet"
     mining: str = "all"
     margin: float = 0.3
     loss_weight: float = 1.0
-    crops: int = 16
+    crops: int = 8
     augmentation: BatchAugmentation = field(default_factory=BatchAugmentation)
 
 

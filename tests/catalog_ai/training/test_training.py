@@ -289,6 +289,7 @@ def test_a_recipe_leaves_a_whole_checkpoint(recipe: str, source: Source, tmp_pat
         *("format", "version", "recipe", "created_at", "architecture", "classes", "preprocessing"),
         *("unit_vectors", "seed", "data", "hyperparameters", "history", "stopped_early"),
         *("metrics", "per_class", "confusion", "calibration", "libraries", "commit"),
+        "steps",
     } == set(meta)
     assert (meta["version"], meta["recipe"], meta["seed"]) == ("mine", recipe, 3)
     assert meta["classes"] == ["dress", "hat"]
