@@ -34,6 +34,7 @@ from catalog_ai.training import small
 from catalog_ai.training.memory import freed_memory_kept
 from catalog_ai.training.task import Task
 
+SERVED = Preprocessing(flip_average=True, zoom_average=True)
 MARGINS = (0.2, 0.5, 1.0)
 FIGURES = {
     "accuracy": "right",
@@ -91,14 +92,15 @@ class Photos:
         shots = shoot_again(list(load_photos(held_out, SIDE, classes=CLASSES).pixels))
         return cls(
             load_photos(learnt, settings.stored_size, classes=CLASSES),
-            load_photos(held_out, settings.size, classes=CLASSES),
+            load_photos(held_out, SERVED.square, classes=CLASSES),
             shots,
         )
 
 
 def measure_seed(photos: Photos, seed: int, epochs: int) -> list[dict[str, float]]:
     """Return the figures of every row for one seed."""
-    task = Task(photos.training, photos.validation, small.EPOCHS, epochs, seed, small.Settings())
+    shown = photos.validation.resized(SERVED.size)
+    task = Task(photos.training, shown, small.EPOCHS, epochs, seed, small.Settings())
     with freed_memory_kept():
         start, _ = small.train_first(task)
     print(f"seed {seed}: the classifier that all rows start from", flush=True)
@@ -116,7 +118,7 @@ def measure_seed(photos: Photos, seed: int, epochs: int) -> list[dict[str, float
             "version": row.words(),
             "classes": list(CLASSES),
             "architecture": Architecture().to_meta(),
-            "preprocessing": Preprocessing(flip_average=True).to_meta(),
+            "preprocessing": SERVED.to_meta(),
         }
         model = CatalogModel(Checkpoint(classifier.cpu(), encoder.cpu(), meta))
         found.append(figures(model, photos))

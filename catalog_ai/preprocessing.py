@@ -10,24 +10,28 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from catalog_ai.images import Pixels, resize_square
 
 VERSION = 1  # raised when the same settings come to give other numbers
+_ZOOM = 1.125
 
 
 @dataclass(frozen=True)
 class Preprocessing:
     """Squeeze to `size` × `size` pixels, scale to 0..1, subtract `mean`, divide by `std`.
 
-    With `flip_average` a model's answer is the mean of its answers for the photo and its mirror
-    image. The defaults are the article's.
+    A model's answer is the mean of its answers for all `views` of a photo: with `flip_average` its
+    mirror image counts as well, with `zoom_average` its middle, which shows the garment as large as
+    the crops that the model learnt from. The defaults are the article's.
     """
 
     size: int = 64
     mean: tuple[float, float, float] = (0.5, 0.5, 0.5)
     std: tuple[float, float, float] = (0.5, 0.5, 0.5)
     flip_average: bool = False
+    zoom_average: bool = False
     version: int = VERSION
 
     @classmethod
@@ -38,6 +42,7 @@ class Preprocessing:
             mean=three(meta["mean"]),
             std=three(meta["std"]),
             flip_average=bool(meta.get("flip_average", False)),
+            zoom_average=bool(meta.get("zoom_average", False)),
             version=int(meta["version"]),
         )
 
@@ -45,12 +50,30 @@ class Preprocessing:
         """Return JSON values."""
         return asdict(self) | {"mean": list(self.mean), "std": list(self.std)}
 
+    @property
+    def square(self) -> int:
+        """Side in pixels of the square that all views are made from."""
+        return round(_ZOOM * self.size) if self.zoom_average else self.size
+
     def resize(self, pixels: Pixels) -> Pixels:
-        """(H, W, 3) uint8 → (size, size, 3) uint8."""
-        return resize_square(pixels, self.size)
+        """(H, W, 3) uint8 → (square, square, 3) uint8."""
+        return resize_square(pixels, self.square)
+
+    def views(self, squares: Tensor) -> list[Tensor]:
+        """[B, 3, square, square] uint8 → one or more [B, 3, size, size] float32, normalised."""
+        kept = [squares]
+        if self.zoom_average:
+            shape = (self.size, self.size)
+            margin = (self.square - self.size) // 2
+            middle = slice(margin, margin + self.size)
+            whole = functional.interpolate(squares.float(), shape, mode="bilinear", antialias=True)
+            kept = [whole, squares[:, :, middle, middle]]
+        if self.flip_average:
+            kept += [view.flip(3) for view in kept]
+        return [self.normalize(view) for view in kept]
 
     def normalize(self, pixels: Tensor) -> Tensor:
-        """[..., 3, H, W] uint8 0..255 → float32, what ToTensor and Normalize do to one image."""
+        """[..., 3, H, W] 0..255 → float32, what ToTensor and Normalize do to one image."""
         scale = 1 / (255 * torch.tensor(self.std, device=pixels.device)).view(3, 1, 1)
         shift = (torch.tensor(self.mean) / torch.tensor(self.std)).to(pixels.device)
         return pixels.float().mul_(scale).sub_(shift.view(3, 1, 1))

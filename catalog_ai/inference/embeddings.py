@@ -60,14 +60,15 @@ class CatalogModel:
 
     @property
     def input_size(self) -> int:
-        """Width and height, in pixels, of what the networks look at."""
-        return self.preprocessing.size
+        """Width and height, in pixels, of what is kept of a photo for the networks."""
+        return self.preprocessing.square
 
     @cached_property
     def statistics(self) -> ModelStatistics:
         """Layers, parameters and mult-adds of both heads for one photo."""
         network = TwoHeads(self._checkpoint.classifier, self._checkpoint.encoder)
-        return summarize(network, (1, 3, self.input_size, self.input_size))
+        size = self.preprocessing.size
+        return summarize(network, (1, 3, size, size))
 
     def predict(self, photos: Sequence[Pixels]) -> Outputs:
         """Return what the model says of photos of any size, each (H, W, 3) uint8.
@@ -85,21 +86,23 @@ class CatalogModel:
             raise CheckpointError(f"the weights of {self.version!r} are damaged: train it again")
         return Outputs(probabilities, vectors)
 
-    def _batches(self, photos: Sequence[Pixels]) -> Iterator[Tensor]:
+    def _batches(self, photos: Sequence[Pixels]) -> Iterator[list[Tensor]]:
         for start in range(0, len(photos), _BATCH):
             squares = [self.preprocessing.resize(one) for one in photos[start : start + _BATCH]]
-            pixels = torch.from_numpy(np.stack(squares).transpose(0, 3, 1, 2))
-            yield self.preprocessing.normalize(pixels)
+            yield self.preprocessing.views(
+                torch.from_numpy(np.stack(squares).transpose(0, 3, 1, 2))
+            )
 
-    def _predict_batch(self, images: Tensor) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        logits, vectors = self._compute(images.numpy())
-        probabilities = self._probabilities(logits)
-        if self.preprocessing.flip_average:
-            mirrored_logits, mirrored = self._compute(images.flip(3).numpy())
-            both = np.stack([probabilities, self._probabilities(mirrored_logits)])
-            probabilities = both.mean(0, dtype=np.float32)
-            vectors = functional.normalize(torch.from_numpy(vectors + mirrored), dim=1).numpy()
-        return probabilities, vectors
+    def _predict_batch(
+        self, views: list[Tensor]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        answers = [self._compute(images.numpy()) for images in views]
+        probabilities = np.stack([self._probabilities(logits) for logits, _ in answers])
+        vectors = torch.from_numpy(np.sum([vectors for _, vectors in answers], axis=0))
+        return (
+            probabilities.mean(0, dtype=np.float32),
+            functional.normalize(vectors, dim=1).numpy(),
+        )
 
     def _probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         probabilities: NDArray[np.float32] = (

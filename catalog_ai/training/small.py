@@ -79,7 +79,7 @@ def train(task: Task) -> Trained:
     classifier, finished = train_first(task, lessons)
     # Stopped by hand: what is good is kept, nothing more is begun.
     encoder = train_second(task, classifier, task.siamese_epochs if finished else 0, lessons)
-    preprocessing = Preprocessing(size=settings.size, flip_average=True)
+    preprocessing = Preprocessing(size=settings.size, flip_average=True, zoom_average=True)
     return Trained(
         *(classifier.cpu(), encoder.cpu(), _architecture(settings), preprocessing, calibration)
     )
