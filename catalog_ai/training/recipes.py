@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from hashlib import sha256
 from importlib.metadata import version as library_version
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -256,11 +257,8 @@ class _Reporter:
 
     def steps(self, end: float) -> dict[str, float]:
         """Return how many seconds each step took that the recipe announced."""
-        ends = [*(begun for _, begun in self._steps[1:]), end]
-        return {
-            words: round(until - begun, 2)
-            for (words, begun), until in zip(self._steps, ends, strict=True)
-        }
+        marks = [*self._steps, ("", end)]
+        return {words: round(until - begun, 2) for (words, begun), (_, until) in pairwise(marks)}
 
     @property
     def stopped_early(self) -> bool:
