@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from catalog_ai.data.sources import Source, SourceItem, read_source
 from catalog_ai.errors import TrainingDataError, UsageError
 from catalog_ai.services import jobs
-from catalog_ai.services.catalogue import Catalogue, in_plain_words
+from catalog_ai.services.catalogue import Catalogue, in_plain_words, status
 from catalog_ai.training.names import LOSSES as LOSSES
 from catalog_ai.training.names import MINING as MINING
 from db.commands import models as commands
@@ -74,7 +74,7 @@ def train_version(
         teacher=None if teacher is None else _teacher(catalogue, teacher),
         progress=progress,
     )
-    activate = activate or not has_active_model(catalogue)
+    activate = activate or not status(catalogue).has_model
     register(catalogue, result.folder, activate=activate)
     return TrainedVersion(result.version, activate, result.meta)
 
@@ -103,12 +103,6 @@ def register(catalogue: Catalogue, folder: Path, *, activate: bool) -> None:
             commands.activate(session, meta["version"])
     if activate:
         look_again(catalogue, meta["version"])
-
-
-def has_active_model(catalogue: Catalogue) -> bool:
-    """Whether there is a model to classify with."""
-    with in_plain_words(), read(catalogue.engine) as session:
-        return models.active(session) is not None
 
 
 def look_again(catalogue: Catalogue, version: str, *, requested_by: str = "") -> None:
