@@ -126,7 +126,7 @@ def show(found: dict[str, Any]) -> None:
     share = total / loop["seconds"]
     print(
         f"{'small, with the siamese stage':44}{total:8.1f} s  {share:.2f} of the article's time, "
-        f"{small['accuracy']:.1%} right as served (mean of photo and mirror image)"
+        f"{small['accuracy']:.1%} right as served (photo, middle, mirror images)"
     )
 
 

@@ -53,12 +53,11 @@ def validation_loader(
 
 
 @dataclass
-class BatchLoader:
-    """Shuffled, augmented batches straight from the arrays: an epoch costs what the sums cost.
+class ShuffledLoader:
+    """Augmented batches of photos in memory, in a new order each epoch: what such loaders share.
 
-    Yields ([B, 3, S, S] float, [B] int64). A last batch of one photo is left out, since batch norm
-    cannot train on it. The order and the augmentation depend on the seed and the epoch alone. With
-    `views` above 1 a batch holds that many shots of each of its photos, all first shots first.
+    A last batch of one photo is left out, since batch norm cannot train on it. Everything random
+    depends on the seed and the epoch alone.
     """
 
     photos: PhotoArrays
@@ -66,8 +65,6 @@ class BatchLoader:
     batch_size: int
     seed: int = 0
     epoch: int = 0
-    views: int = 1
-    preprocessing: Preprocessing = field(default_factory=Preprocessing)
 
     def __post_init__(self) -> None:
         self.dataset = CatalogDataset(self.photos)
@@ -76,14 +73,30 @@ class BatchLoader:
         full, rest = divmod(len(self.photos), self.batch_size)
         return full + (rest > 1)
 
+    def next_epoch(self) -> tuple[torch.Generator, Tensor]:
+        """Return what is random in the epoch that begins, and the order of the photos in it."""
+        generator = torch.Generator().manual_seed(self.seed * 100_003 + self.epoch)
+        self.epoch += 1
+        return generator, torch.randperm(len(self.photos), generator=generator)
+
+
+@dataclass
+class BatchLoader(ShuffledLoader):
+    """Shuffled, augmented batches straight from the arrays: an epoch costs what the sums cost.
+
+    Yields ([B, 3, S, S] float, [B] int64). With `views` above 1 a batch holds that many shots of
+    each of its photos, all first shots first.
+    """
+
+    views: int = 1
+    preprocessing: Preprocessing = field(default_factory=Preprocessing)
+
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         return ((images, targets) for images, targets, _ in self.numbered())
 
     def numbered(self) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Yield the batches with the number of each photo: (images, targets, [B] int64)."""
-        generator = torch.Generator().manual_seed(self.seed * 100_003 + self.epoch)
-        self.epoch += 1
-        order = torch.randperm(len(self.photos), generator=generator)
+        generator, order = self.next_epoch()
         for chosen in order.split(self.batch_size * (_AUGMENTED_AT_ONCE if self.views == 1 else 1)):
             if len(chosen) > 1:
                 numbers = chosen.repeat(self.views)

@@ -10,17 +10,18 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from catalog_ai.data.dataset import PhotoArrays
-from catalog_ai.data.loaders import PlainLoader
 from catalog_ai.preprocessing import Preprocessing
 
 _LOWEST, _HIGHEST = 0.05, 20.0
+_AT_ONCE = 64  # photos
 
 
 def fit_temperature(logits: Tensor, targets: Tensor) -> float:
     """Return T > 0 that makes softmax(logits / T) likeliest (Guo et al. 2017, section 4.2).
 
-    `logits` [N, C] float, `targets` [N] int64. The loss has a single minimum in log T, which is
-    searched for between 0.05 and 20; without a photo, T is 1.
+    `logits` [V, N, C] float of V views of each photo, `targets` [N] int64. What is judged is what
+    is served, the mean of the views' probabilities. T is searched for between 0.05 and 20; without
+    a photo, it is 1.
     """
     if not len(targets):
         return 1.0
@@ -30,7 +31,8 @@ def fit_temperature(logits: Tensor, targets: Tensor) -> float:
 
     def loss(log_temperature: float) -> float:
         scaled = wide / float(np.exp(log_temperature))
-        return float(functional.cross_entropy(scaled, targets))
+        served = scaled.log_softmax(2).logsumexp(0)  # of V views: V times too much, whatever T
+        return float(functional.nll_loss(served, targets))
 
     found = minimize_scalar(loss, bounds=(np.log(_LOWEST), np.log(_HIGHEST)), method="bounded")
     return float(np.exp(found.x))
@@ -46,8 +48,7 @@ def held_out_temperature(
     """Return the temperature that a fifth of the training photos asks for, held out of a rehearsal.
 
     `rehearse` trains for `epochs` on (photos, their rows among all photos, epochs) and returns
-    [B, 3, S, S] → [B, C] logits. Nothing is returned where there is nothing to fit on. Where the
-    mirror image is served besides, it counts as a photo of its own.
+    [B, 3, S, S] → [B, C] logits. Nothing is returned where there is nothing to fit on.
     """
     learnt, held_out = fold(photos.targets, seed)
     if not epochs or not len(held_out):
@@ -57,7 +58,7 @@ def held_out_temperature(
     return {
         "temperature": fit_temperature(logits, targets),
         "held_out_photos": len(targets),
-        "held_out_accuracy": float((logits.argmax(1) == targets).float().mean()),
+        "held_out_accuracy": float((logits.softmax(2).mean(0).argmax(1) == targets).float().mean()),
         "epochs": epochs,
     }
 
@@ -81,14 +82,11 @@ def fold(
 def _logits(
     model: nn.Module, photos: PhotoArrays, preprocessing: Preprocessing
 ) -> tuple[Tensor, Tensor]:
-    """Return ([N, C] logits, [N] targets), of photo and mirror image one after the other."""
-    loader = PlainLoader(photos.resized(preprocessing.size), 64, preprocessing)
-    flips = (False, True) if preprocessing.flip_average else (False,)
+    """Return ([V, N, C] logits of each photo's views, [N] targets)."""
+    squares = photos.resized(preprocessing.square).pixels.transpose(0, 3, 1, 2)
+    parts: list[Tensor] = []
     with torch.inference_mode():
-        parts = [
-            (model(images.flip(3) if flip else images), targets)
-            for images, targets in loader
-            for flip in flips
-        ]
-    logits, targets = zip(*parts, strict=True)
-    return torch.cat(logits), torch.cat(targets)
+        for start in range(0, len(photos), _AT_ONCE):
+            views = preprocessing.views(torch.from_numpy(squares[start : start + _AT_ONCE]))
+            parts.append(torch.stack([model(view) for view in views]))
+    return torch.cat(parts, 1), torch.from_numpy(photos.targets)

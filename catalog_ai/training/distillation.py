@@ -6,7 +6,7 @@ student then meets these for as many epochs as it has time for.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -15,7 +15,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from catalog_ai.checkpoint import Checkpoint
-from catalog_ai.data.dataset import CatalogDataset, PhotoArrays
+from catalog_ai.data.dataset import PhotoArrays
+from catalog_ai.data.loaders import ShuffledLoader
 from catalog_ai.data.sources import normal_label
 from catalog_ai.data.transforms import BatchAugmentation
 from catalog_ai.errors import UsageError
@@ -73,31 +74,16 @@ def ask_teacher(
 
 
 @dataclass
-class TaughtLoader:
+class TaughtLoader(ShuffledLoader):
     """Shuffled batches of one crop of each photo with the teacher's opinion of it.
 
-    Yields ([B, 3, S, S] float, -1..1, [B, C] float probabilities). The order, the choice of crops
-    and the augmentation depend on the seed and the epoch alone.
+    Yields ([B, 3, S, S] float, -1..1, [B, C] float probabilities).
     """
 
-    lessons: Lessons
-    photos: PhotoArrays
-    augmentation: BatchAugmentation
-    batch_size: int
-    seed: int = 0
-    epoch: int = 0
-
-    def __post_init__(self) -> None:
-        self.dataset = CatalogDataset(self.photos)
-
-    def __len__(self) -> int:
-        full, rest = divmod(len(self.photos), self.batch_size)
-        return full + (rest > 1)
+    lessons: Lessons = field(kw_only=True)
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
-        generator = torch.Generator().manual_seed(self.seed * 100_003 + self.epoch)
-        self.epoch += 1
-        order = torch.randperm(len(self.photos), generator=generator)
+        generator, order = self.next_epoch()
         for rows in order.split(self.batch_size):
             if len(rows) > 1:
                 crop = torch.randint(len(self.lessons.crops), (len(rows),), generator=generator)

@@ -2,7 +2,7 @@
 
 Photos are decoded once and augmented a batch at a time; the first epochs run on smaller crops,
 which cost about half. AdamW under a one-cycle rate (Smith and Topin 2018), label smoothing, class
-weights by the square root of the article's, and the moving average of the weights. A teacher's
+weights by the fourth root of the article's, and the moving average of the weights. A teacher's
 opinion of each crop takes the place of the labels (`distillation`). Then a short joint stage trains
 the vector for search without losing the classifier.
 """
@@ -34,7 +34,7 @@ from catalog_ai.training.metric_losses import metric_loss
 from catalog_ai.training.siamese_train import train_jointly
 from catalog_ai.training.task import Task, Trained
 
-EPOCHS = 42
+EPOCHS = 34
 TAUGHT_EPOCHS = 200
 SIAMESE_EPOCHS = 6
 
@@ -55,11 +55,11 @@ class Settings:
     squeeze_excitation: bool = False
     batch_size: int = 32
     learning_rate: float = 8e-3
-    weight_decay: float = 0.02
+    weight_decay: float = 0.12
     label_smoothing: float = 0.1
     average_decay: float = 0.995
-    class_weight_power: float = 0.5
-    first_share: float = 0.6
+    class_weight_power: float = 0.25
+    first_share: float = 0.4
     rehearsal_share: float = 0.15
     siamese_learning_rate: float = 1e-3
     loss: str = "triplet"
@@ -67,7 +67,9 @@ class Settings:
     margin: float = 0.3
     loss_weight: float = 1.0
     crops: int = 8
-    augmentation: BatchAugmentation = field(default_factory=BatchAugmentation)
+    augmentation: BatchAugmentation = field(
+        default_factory=lambda: BatchAugmentation(scale=0.7, degrees=5.0, cutout=0.0)
+    )
 
 
 def train(task: Task) -> Trained:
@@ -79,9 +81,8 @@ def train(task: Task) -> Trained:
     classifier, finished = train_first(task, lessons)
     # Stopped by hand: what is good is kept, nothing more is begun.
     encoder = train_second(task, classifier, task.siamese_epochs if finished else 0, lessons)
-    preprocessing = Preprocessing(size=settings.size, flip_average=True, zoom_average=True)
     return Trained(
-        *(classifier.cpu(), encoder.cpu(), _architecture(settings), preprocessing, calibration)
+        *(classifier.cpu(), encoder.cpu(), _architecture(settings), _served(settings), calibration)
     )
 
 
@@ -125,6 +126,10 @@ def _architecture(settings: Settings) -> Architecture:
     )
 
 
+def _served(settings: Settings) -> Preprocessing:
+    return Preprocessing(size=settings.size, flip_average=True, zoom_average=True)
+
+
 def _lessons(task: Task) -> Lessons | None:
     if task.teacher is None:
         return None
@@ -134,7 +139,7 @@ def _lessons(task: Task) -> Lessons | None:
         *(task.teacher, task.training),
         crops=settings.crops,
         size=settings.size,
-        augmentation=replace(settings.augmentation, colour=0.0, cutout=0.0),
+        augmentation=replace(settings.augmentation, colour=0.0),
         seed=task.seed,
     )
 
@@ -146,10 +151,11 @@ def _rehearse(task: Task, lessons: Lessons | None) -> dict[str, Any]:
         taught = None if lessons is None else lessons.take(rows)
         return _classifier(task, photos, taught, epochs, None)[0]
 
-    preprocessing = Preprocessing(size=task.settings.size, flip_average=True)
     epochs = round(task.settings.rehearsal_share * task.epochs)
     task.on_step("Rehearsing, to learn how sure to be")
-    return held_out_temperature(task.training, rehearsal, preprocessing, epochs, task.seed)
+    return held_out_temperature(
+        *(task.training, rehearsal, _served(task.settings), epochs, task.seed)
+    )
 
 
 def _classifier(
@@ -194,9 +200,8 @@ def _classifier(
 
 def _loader(task: Task, photos: PhotoArrays, lessons: Lessons | None) -> BatchLoader | TaughtLoader:
     settings: Settings = task.settings
-    if lessons is None:
-        return BatchLoader(photos, settings.augmentation, settings.batch_size, task.seed)
-    return TaughtLoader(lessons, photos, settings.augmentation, settings.batch_size, task.seed)
+    shown = photos, settings.augmentation, settings.batch_size, task.seed
+    return BatchLoader(*shown) if lessons is None else TaughtLoader(*shown, lessons=lessons)
 
 
 def _augmentation(task: Task, *, small: bool) -> BatchAugmentation:
@@ -205,7 +210,7 @@ def _augmentation(task: Task, *, small: bool) -> BatchAugmentation:
     size = settings.size * 3 // 4 if small else settings.size
     if task.teacher is None:
         return replace(settings.augmentation, size=size)
-    return replace(settings.augmentation, size=size, scale=0.9, ratio=1.02, degrees=2.0, cutout=0.0)
+    return replace(settings.augmentation, size=size, scale=0.9, ratio=1.02, degrees=2.0)
 
 
 def _criterion(task: Task, photos: PhotoArrays) -> nn.Module:

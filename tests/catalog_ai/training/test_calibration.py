@@ -22,7 +22,7 @@ def drawn(sureness: float, count: int = 4000) -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("sureness", [0.25, 1.0, 4.0])
 def test_the_temperature_undoes_what_is_too_sure_or_too_shy(sureness: float) -> None:
     logits, targets = drawn(sureness)
-    found = fit_temperature(logits, targets)
+    found = fit_temperature(logits[None], targets)
     assert found == pytest.approx(sureness, rel=0.1)
     losses = {
         t: float(functional.cross_entropy(logits / t, targets))
@@ -33,11 +33,27 @@ def test_the_temperature_undoes_what_is_too_sure_or_too_shy(sureness: float) -> 
 
 def test_a_temperature_never_changes_the_answer() -> None:
     logits, targets = drawn(3.0, 100)
-    assert ((logits / fit_temperature(logits, targets)).argmax(1) == logits.argmax(1)).all()
+    temperature = fit_temperature(logits[None], targets)
+    assert ((logits / temperature).argmax(1) == logits.argmax(1)).all()
+
+
+def test_the_temperature_is_that_of_the_mean_of_all_views() -> None:
+    logits, targets = drawn(2.0)
+    noise = torch.randn(logits.shape, generator=torch.Generator().manual_seed(1)) * 3
+    views = torch.stack([logits + noise, logits - noise])
+    found = fit_temperature(views, targets)
+    alone = fit_temperature(views.flatten(0, 1)[None], targets.repeat(2))
+    assert found < alone  # two that disagree are unsure together already
+
+    def loss(temperature: float) -> float:
+        served = (views / temperature).softmax(2).mean(0)
+        return float(functional.nll_loss(served.log(), targets))
+
+    assert loss(found) < min(loss(found * 0.9), loss(found * 1.1), loss(alone))
 
 
 def test_without_photos_the_temperature_is_one() -> None:
-    assert fit_temperature(torch.empty(0, 3), torch.empty(0, dtype=torch.int64)) == 1.0
+    assert fit_temperature(torch.empty(1, 0, 3), torch.empty(0, dtype=torch.int64)) == 1.0
 
 
 def test_a_fold_holds_a_fifth_of_each_category_and_nothing_twice() -> None:
@@ -63,6 +79,6 @@ def test_the_rehearsal_never_sees_what_is_held_out() -> None:
     assert found["held_out_photos"] == 4
     assert len(seen[0]) == 16
     assert 0 < found["temperature"] < 25
-    twice = held_out_temperature(whole, rehearse, Preprocessing(size=8, flip_average=True), 3, 0)
-    assert twice["held_out_photos"] == 8  # photo and mirror image
+    views = Preprocessing(size=8, flip_average=True, zoom_average=True)
+    assert held_out_temperature(whole, rehearse, views, 3, 0)["held_out_photos"] == 4
     assert held_out_temperature(whole, rehearse, Preprocessing(size=8), 0, seed=0) == {}

@@ -65,7 +65,7 @@ def test_each_photo_comes_once_an_epoch_with_the_opinion_of_that_very_crop() -> 
         for photo in range(10):
             crops[crop, photo] = 20 * photo + crop
             opinions[crop, photo] = crop, photo
-    loader = TaughtLoader(Lessons(crops, opinions), photos, PLAIN, batch_size=4, seed=1)
+    loader = TaughtLoader(photos, PLAIN, 4, seed=1, lessons=Lessons(crops, opinions))
     assert len(loader) == 3
     epochs = []
     for _ in range(2):
