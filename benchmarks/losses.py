@@ -5,9 +5,11 @@
 FOLDER has `train/` and `validation/` (default: `clothing-dataset-small` in `CATALOG_TEST_PHOTOS`).
 One classifier is trained for each seed, as the recipe `small` does. Every row starts from a copy of
 it and trains both heads for the same number of epochs, on the same batches, under the same rate:
-only the loss on the vector differs. The first row, without any, is the baseline. Figures are means
-over the seeds, of the validation photos, searched among themselves and, for the same garment shot
-again, every second training photo.
+only the loss on the vector differs. The first row, without any, is the baseline. A second table
+has the article's steps that change the network: each of its rows trains a classifier of its own,
+and "triplet, all, margin 0.3" above is its baseline. Figures are means over the seeds, of the
+validation photos, searched among themselves and, for the same garment shot again, every second
+training photo.
 """
 
 import copy
@@ -28,13 +30,12 @@ from catalog_ai.data.sources import Source
 from catalog_ai.evaluation import metrics
 from catalog_ai.evaluation.reshot import SIDE, shoot_again
 from catalog_ai.inference.embeddings import CatalogModel, Outputs
-from catalog_ai.models.registry import Architecture
+from catalog_ai.models.classifier import MobileNetLikeClassifier
 from catalog_ai.preprocessing import Preprocessing
 from catalog_ai.training import small
 from catalog_ai.training.memory import freed_memory_kept
 from catalog_ai.training.task import Task
 
-SERVED = Preprocessing(flip_average=True, zoom_average=True)
 MARGINS = (0.2, 0.5, 1.0)
 FIGURES = {
     "accuracy": "right",
@@ -75,6 +76,11 @@ ROWS = (
     Row("center"),
 )
 
+NETWORKS: dict[str, dict[str, Any]] = {
+    "squeeze-and-excitation in the block": {"squeeze_excitation": True},
+    "96 pixels": {"size": 96, "stored_size": 120},
+}
+
 
 @dataclass(frozen=True)
 class Photos:
@@ -85,22 +91,25 @@ class Photos:
     reshot: Sequence[np.ndarray]
 
     @classmethod
-    def read(cls, source: Source) -> "Photos":
+    def read(cls, source: Source, settings: small.Settings) -> "Photos":
         """Decode the seven categories of `source`."""
         learnt, held_out = seven(source)
-        settings = small.Settings()
         shots = shoot_again(list(load_photos(held_out, SIDE, classes=CLASSES).pixels))
         return cls(
             load_photos(learnt, settings.stored_size, classes=CLASSES),
-            load_photos(held_out, SERVED.square, classes=CLASSES),
+            load_photos(held_out, served(settings).square, classes=CLASSES),
             shots,
         )
 
 
-def measure_seed(photos: Photos, seed: int, epochs: int) -> list[dict[str, float]]:
-    """Return the figures of every row for one seed."""
-    shown = photos.validation.resized(SERVED.size)
-    task = Task(photos.training, shown, small.EPOCHS, epochs, seed, small.Settings())
+def served(settings: small.Settings) -> Preprocessing:
+    """Return how a model of `settings` meets photos."""
+    return Preprocessing(size=settings.size, flip_average=True, zoom_average=True)
+
+
+def measure_losses(photos: Photos, seed: int, epochs: int) -> list[dict[str, float]]:
+    """Return the figures of every row for one seed, all from one classifier."""
+    task = task_of(photos, seed, epochs, small.Settings())
     with freed_memory_kept():
         start, _ = small.train_first(task)
     print(f"seed {seed}: the classifier that all rows start from", flush=True)
@@ -111,19 +120,40 @@ def measure_seed(photos: Photos, seed: int, epochs: int) -> list[dict[str, float
             **{"loss": row.loss, "mining": row.mining, "margin": row.margin},
             loss_weight=row.weight,
         )
-        classifier = copy.deepcopy(start)
-        with freed_memory_kept():
-            encoder = small.train_second(replace(task, settings=settings), classifier, epochs)
-        meta = {
-            "version": row.words(),
-            "classes": list(CLASSES),
-            "architecture": Architecture().to_meta(),
-            "preprocessing": SERVED.to_meta(),
-        }
-        model = CatalogModel(Checkpoint(classifier.cpu(), encoder.cpu(), meta))
-        found.append(figures(model, photos))
-        print(f"seed {seed}: {line(row, found[-1])}", flush=True)
+        found.append(finish(photos, replace(task, settings=settings), copy.deepcopy(start)))
+        print(f"seed {seed}: {line(row.words(), found[-1])}", flush=True)
     return found
+
+
+def measure_network(source: Source, name: str, seed: int, epochs: int) -> dict[str, float]:
+    """Return the figures of one of `NETWORKS`, trained from its beginning."""
+    settings = replace(small.Settings(), **NETWORKS[name])
+    photos = Photos.read(source, settings)
+    task = task_of(photos, seed, epochs, settings)
+    with freed_memory_kept():
+        classifier, _ = small.train_first(task)
+    found = finish(photos, task, classifier)
+    print(f"seed {seed}: {line(name, found)}", flush=True)
+    return found
+
+
+def task_of(photos: Photos, seed: int, epochs: int, settings: small.Settings) -> Task:
+    """Return what the recipe is given; `epochs` are those of both heads."""
+    shown = photos.validation.resized(settings.size)
+    return Task(photos.training, shown, small.EPOCHS, epochs, seed, settings)
+
+
+def finish(photos: Photos, task: Task, classifier: MobileNetLikeClassifier) -> dict[str, float]:
+    """Train both heads of `classifier` and return the figures."""
+    with freed_memory_kept():
+        encoder = small.train_second(task, classifier, task.siamese_epochs)
+    meta = {
+        "version": "benchmark",
+        "classes": list(CLASSES),
+        "architecture": small.architecture(task.settings).to_meta(),
+        "preprocessing": served(task.settings).to_meta(),
+    }
+    return figures(CatalogModel(Checkpoint(classifier.cpu(), encoder.cpu(), meta)), photos)
 
 
 def figures(model: CatalogModel, photos: Photos) -> dict[str, float]:
@@ -143,12 +173,17 @@ def figures(model: CatalogModel, photos: Photos) -> dict[str, float]:
     }
 
 
-def line(row: Row, found: dict[str, float]) -> str:
-    """Return one line of the table."""
+def line(words: str, found: dict[str, float]) -> str:
+    """Return one line of a table."""
     cells = (
         f"{found[name]:>9.3f}" if name == "map_at_r" else f"{found[name]:>9.1%}" for name in FIGURES
     )
-    return f"{row.words():34}{''.join(cells)}"
+    return f"{words:36}{''.join(cells)}"
+
+
+def means(every: list[dict[str, float]]) -> dict[str, float]:
+    """Return the mean of each figure over the seeds."""
+    return {name: mean(found[name] for found in every) for name in FIGURES}
 
 
 def main() -> int:
@@ -157,16 +192,19 @@ def main() -> int:
     options.add_argument("--seeds", default="0", help="for instance 0,1 (default: 0)")
     options.add_argument("--epochs", type=int, default=small.SIAMESE_EPOCHS, help="of each row")
     given = options.parse_args()
-    photos = Photos.read(read(given.data))
+    source = read(given.data)
     seeds = [int(seed) for seed in given.seeds.split(",")]
-    every = [measure_seed(photos, seed, given.epochs) for seed in seeds]
-    print(f"\nmeans over seeds {given.seeds}, {given.epochs} epochs each")
-    print(f"{'':34}{''.join(f'{words:>9}' for words in FIGURES.values())}")
-    table: list[dict[str, Any]] = []
-    for number, row in enumerate(ROWS):
-        means = {name: mean(found[number][name] for found in every) for name in FIGURES}
-        table.append({"row": row.words(), **means})
-        print(line(row, means))
+    photos = Photos.read(source, small.Settings())
+    every = [measure_losses(photos, seed, given.epochs) for seed in seeds]
+    table = {
+        row.words(): means([found[place] for found in every]) for place, row in enumerate(ROWS)
+    }
+    for name in NETWORKS:
+        table[name] = means([measure_network(source, name, seed, given.epochs) for seed in seeds])
+    print(f"\nmeans over seeds {given.seeds}, {given.epochs} epochs of both heads")
+    print(f"{'':36}{''.join(f'{words:>9}' for words in FIGURES.values())}")
+    for words, found in table.items():
+        print(line(words, found))
     if given.json:
         Path(given.json).write_text(json.dumps(table, indent=2) + "\n")
     return 0

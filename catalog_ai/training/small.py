@@ -82,7 +82,7 @@ def train(task: Task) -> Trained:
     # Stopped by hand: what is good is kept, nothing more is begun.
     encoder = train_second(task, classifier, task.siamese_epochs if finished else 0, lessons)
     return Trained(
-        *(classifier.cpu(), encoder.cpu(), _architecture(settings), _served(settings), calibration)
+        *(classifier.cpu(), encoder.cpu(), architecture(settings), _served(settings), calibration)
     )
 
 
@@ -120,7 +120,8 @@ def train_second(
     )
 
 
-def _architecture(settings: Settings) -> Architecture:
+def architecture(settings: Settings) -> Architecture:
+    """Return the network that `settings` ask for."""
     return Architecture(
         depthwise=settings.depthwise, squeeze_excitation=settings.squeeze_excitation
     )
@@ -168,7 +169,7 @@ def _classifier(
     """Return the classifier, and whether it was trained to the end."""
     settings: Settings = task.settings
     torch.manual_seed(task.seed)
-    classifier, _ = build(_architecture(settings), len(photos.classes))
+    classifier, _ = build(architecture(settings), len(photos.classes))
     placed(classifier)
     loader = _loader(task, photos, lessons)
     first_epochs = round(settings.first_share * epochs)
