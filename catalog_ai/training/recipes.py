@@ -52,7 +52,7 @@ class Recipe:
     """A way to train: how long, what it is made of, and what does it.
 
     `settings` is a dataclass with the properties `size` and `stored_size`, the sides in pixels at
-    which validation and training photos are held. `taught` is how many epochs a teacher takes.
+    which validation and training photos are held. `taught` is the recipe with a teacher.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Recipe:
     siamese_epochs: int
     settings: Any
     train: Callable[[Task], Trained]
-    taught_epochs: int | None = None
+    taught: "Recipe | None" = None
 
 
 RECIPES = {
@@ -69,7 +69,9 @@ RECIPES = {
     ),
     "small": Recipe(
         *("small", small.EPOCHS, small.SIAMESE_EPOCHS, small.Settings(), small.train),
-        taught_epochs=small.TAUGHT_EPOCHS,
+        taught=Recipe(
+            *("small", small.TAUGHT_EPOCHS, small.SIAMESE_EPOCHS, small.TAUGHT, small.train)
+        ),
     ),
     "default": Recipe("default", default.EPOCHS, 0, default.Settings(), default.train),
 }
@@ -173,6 +175,12 @@ def _plan(recipe: str, options: Mapping[str, Any], teacher: Checkpoint | None) -
     plan = RECIPES.get(recipe)
     if plan is None:
         raise UsageError(f"there is no recipe {recipe!r}: choose from {', '.join(RECIPES)}")
+    if teacher is not None:
+        if plan.taught is None:
+            raise UsageError(f"the recipe {recipe!r} takes no teacher: choose small")
+        # The teacher is asked about crops as sharp as it was taught on.
+        sharp = dataclasses.replace(plan.taught.settings, stored_size=teacher.preprocessing.size)
+        plan = dataclasses.replace(plan.taught, settings=sharp)
     there_are = {field.name for field in dataclasses.fields(plan.settings)}
     for name in options:
         if name not in there_are:
@@ -180,14 +188,7 @@ def _plan(recipe: str, options: Mapping[str, Any], teacher: Checkpoint | None) -
                 f"the recipe {recipe!r} has no setting {name!r}: it has "
                 f"{', '.join(sorted(there_are))}"
             )
-    plan = dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, **options))
-    if teacher is None:
-        return plan
-    if plan.taught_epochs is None:
-        raise UsageError(f"the recipe {recipe!r} takes no teacher: choose small")
-    # The teacher is asked about crops as sharp as it was taught on.
-    settings = dataclasses.replace(plan.settings, stored_size=teacher.preprocessing.size)
-    return dataclasses.replace(plan, epochs=plan.taught_epochs, settings=settings)
+    return dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, **options))
 
 
 def _stored(trained: Trained) -> dict[str, Tensor]:
