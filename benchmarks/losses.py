@@ -5,10 +5,10 @@
 FOLDER has `train/` and `validation/` (default: `clothing-dataset-small` in `CATALOG_TEST_PHOTOS`).
 One classifier is trained for each seed, as the recipe `small` does. Every row starts from a copy of
 it and trains both heads for the same number of epochs, on the same batches, under the same rate:
-only the loss on the vector differs. The first row, without any, is the baseline. A second table
-has the article's steps that change the network: each of its rows trains a classifier of its own,
-and "triplet, all, margin 0.3" above is its baseline. Figures are means over the seeds, of the
-validation photos, searched among themselves and, for the same garment shot again, every second
+only the loss on the vector differs. The first row, without any, is the baseline. The last rows are
+the article's steps that change the network: each trains a classifier of its own and ends it as the
+recipe does, so "triplet, all, margin 0.3" is their baseline. Figures are means over the seeds, of
+the validation photos, searched among themselves and, for the same garment shot again, every second
 training photo.
 """
 
@@ -31,7 +31,6 @@ from catalog_ai.evaluation import metrics
 from catalog_ai.evaluation.reshot import SIDE, shoot_again
 from catalog_ai.inference.embeddings import CatalogModel, Outputs
 from catalog_ai.models.classifier import MobileNetLikeClassifier
-from catalog_ai.preprocessing import Preprocessing
 from catalog_ai.training import small
 from catalog_ai.training.memory import freed_memory_kept
 from catalog_ai.training.task import Task
@@ -71,6 +70,7 @@ ROWS = (
         for mining in ("random", "semi-hard", "batch-hard", "curriculum", "all")
         for margin in MARGINS
     ),
+    Row("triplet"),
     Row("supcon"),
     *(Row("arcface", margin=margin) for margin in MARGINS),
     Row("center"),
@@ -91,20 +91,22 @@ class Photos:
     reshot: Sequence[np.ndarray]
 
     @classmethod
-    def read(cls, source: Source, settings: small.Settings) -> "Photos":
-        """Decode the seven categories of `source`."""
+    def read(
+        cls, source: Source, settings: small.Settings, shots: Sequence[np.ndarray]
+    ) -> "Photos":
+        """Decode the seven categories of `source` as `settings` need them."""
         learnt, held_out = seven(source)
-        shots = shoot_again(list(load_photos(held_out, SIDE, classes=CLASSES).pixels))
         return cls(
             load_photos(learnt, settings.stored_size, classes=CLASSES),
-            load_photos(held_out, served(settings).square, classes=CLASSES),
+            load_photos(held_out, small.served(settings).square, classes=CLASSES),
             shots,
         )
 
 
-def served(settings: small.Settings) -> Preprocessing:
-    """Return how a model of `settings` meets photos."""
-    return Preprocessing(size=settings.size, flip_average=True, zoom_average=True)
+def shots_of(source: Source) -> Sequence[np.ndarray]:
+    """Return each validation photo, shot again."""
+    _, held_out = seven(source)
+    return shoot_again(list(load_photos(held_out, SIDE, classes=CLASSES).pixels))
 
 
 def measure_losses(photos: Photos, seed: int, epochs: int) -> list[dict[str, float]]:
@@ -125,11 +127,9 @@ def measure_losses(photos: Photos, seed: int, epochs: int) -> list[dict[str, flo
     return found
 
 
-def measure_network(source: Source, name: str, seed: int, epochs: int) -> dict[str, float]:
+def measure_network(photos: Photos, name: str, seed: int, epochs: int) -> dict[str, float]:
     """Return the figures of one of `NETWORKS`, trained from its beginning."""
-    settings = replace(small.Settings(), **NETWORKS[name])
-    photos = Photos.read(source, settings)
-    task = task_of(photos, seed, epochs, settings)
+    task = task_of(photos, seed, epochs, replace(small.Settings(), **NETWORKS[name]))
     with freed_memory_kept():
         classifier, _ = small.train_first(task)
     found = finish(photos, task, classifier)
@@ -151,7 +151,7 @@ def finish(photos: Photos, task: Task, classifier: MobileNetLikeClassifier) -> d
         "version": "benchmark",
         "classes": list(CLASSES),
         "architecture": small.architecture(task.settings).to_meta(),
-        "preprocessing": served(task.settings).to_meta(),
+        "preprocessing": small.served(task.settings).to_meta(),
     }
     return figures(CatalogModel(Checkpoint(classifier.cpu(), encoder.cpu(), meta)), photos)
 
@@ -194,13 +194,15 @@ def main() -> int:
     given = options.parse_args()
     source = read(given.data)
     seeds = [int(seed) for seed in given.seeds.split(",")]
-    photos = Photos.read(source, small.Settings())
+    shots = shots_of(source)
+    photos = Photos.read(source, small.Settings(), shots)
     every = [measure_losses(photos, seed, given.epochs) for seed in seeds]
     table = {
         row.words(): means([found[place] for found in every]) for place, row in enumerate(ROWS)
     }
-    for name in NETWORKS:
-        table[name] = means([measure_network(source, name, seed, given.epochs) for seed in seeds])
+    for name, changes in NETWORKS.items():
+        photos = Photos.read(source, replace(small.Settings(), **changes), shots)
+        table[name] = means([measure_network(photos, name, seed, given.epochs) for seed in seeds])
     print(f"\nmeans over seeds {given.seeds}, {given.epochs} epochs of both heads")
     print(f"{'':36}{''.join(f'{words:>9}' for words in FIGURES.values())}")
     for words, found in table.items():

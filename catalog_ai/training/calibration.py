@@ -88,5 +88,6 @@ def _logits(
     with torch.inference_mode():
         for start in range(0, len(photos), _AT_ONCE):
             views = preprocessing.views(torch.from_numpy(squares[start : start + _AT_ONCE]))
-            parts.append(torch.stack([model(view) for view in views]))
+            last = [view.contiguous(memory_format=torch.channels_last) for view in views]
+            parts.append(torch.stack([model(view) for view in last]))
     return torch.cat(parts, 1), torch.from_numpy(photos.targets)

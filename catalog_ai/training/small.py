@@ -88,7 +88,7 @@ def train(task: Task) -> Trained:
     # Stopped by hand: what is good is kept, nothing more is begun.
     encoder = train_second(task, classifier, task.siamese_epochs if finished else 0, lessons)
     return Trained(
-        *(classifier.cpu(), encoder.cpu(), architecture(settings), _served(settings), calibration)
+        *(classifier.cpu(), encoder.cpu(), architecture(settings), served(settings), calibration)
     )
 
 
@@ -133,7 +133,8 @@ def architecture(settings: Settings) -> Architecture:
     )
 
 
-def _served(settings: Settings) -> Preprocessing:
+def served(settings: Settings) -> Preprocessing:
+    """Return how the model meets photos once it is trained."""
     return Preprocessing(size=settings.size, flip_average=True, zoom_average=True)
 
 
@@ -161,7 +162,7 @@ def _rehearse(task: Task, lessons: Lessons | None) -> dict[str, Any]:
     epochs = round(task.settings.rehearsal_share * task.epochs)
     task.on_step("Rehearsing, to learn how sure to be")
     return held_out_temperature(
-        *(task.training, rehearsal, _served(task.settings), epochs, task.seed)
+        *(task.training, rehearsal, served(task.settings), epochs, task.seed)
     )
 
 
