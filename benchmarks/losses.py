@@ -78,7 +78,7 @@ ROWS = (
 
 NETWORKS: dict[str, dict[str, Any]] = {
     "squeeze-and-excitation in the block": {"squeeze_excitation": True},
-    "96 pixels": {"size": 96, "stored_size": 120},
+    "96 pixels": {"size": 96},
 }
 
 

@@ -117,7 +117,10 @@ def train_recipe(
     start = perf_counter()
     names = _classes(source, classes)
     learnt_from, held_out = _split(source, names, seed)
-    training, validation = _photos(learnt_from, held_out, names, plan.settings, report)
+    # A teacher is asked about crops as sharp as it was taught on.
+    sharp = 0 if teacher is None else teacher.preprocessing.size
+    sides = max(plan.settings.stored_size, sharp), plan.settings.size  # validation: as served
+    training, validation = _photos(learnt_from, held_out, names, sides, report)
     task = Task(
         training=training,
         validation=validation,
@@ -178,9 +181,7 @@ def _plan(recipe: str, options: Mapping[str, Any], teacher: Checkpoint | None) -
     if teacher is not None:
         if plan.taught is None:
             raise UsageError(f"the recipe {recipe!r} takes no teacher: choose small")
-        # The teacher is asked about crops as sharp as it was taught on.
-        sharp = dataclasses.replace(plan.taught.settings, stored_size=teacher.preprocessing.size)
-        plan = dataclasses.replace(plan.taught, settings=sharp)
+        plan = plan.taught
     there_are = {field.name for field in dataclasses.fields(plan.settings)}
     for name in options:
         if name not in there_are:
@@ -306,10 +307,10 @@ def _photos(
     learnt_from: list[SourceItem],
     held_out: list[SourceItem],
     classes: tuple[str, ...],
-    settings: Any,
+    sides: tuple[int, int],
     report: "_Reporter",
 ) -> tuple[PhotoArrays, PhotoArrays]:
-    """Return (training, validation) photos, each decoded once."""
+    """Return (training, validation) photos, each decoded once and held at its side in pixels."""
     share = len(learnt_from) / (len(learnt_from) + len(held_out))
 
     def first(done: float, message: str) -> None:
@@ -319,8 +320,8 @@ def _photos(
         report.reading(share + (1 - share) * done, message)
 
     return (
-        load_photos(learnt_from, settings.stored_size, classes=classes, progress=first),
-        load_photos(held_out, settings.size, classes=classes, progress=second),  # as served
+        load_photos(learnt_from, sides[0], classes=classes, progress=first),
+        load_photos(held_out, sides[1], classes=classes, progress=second),
     )
 
 
