@@ -102,7 +102,7 @@ def show(found: dict[str, Any]) -> None:
     article, small, loop = found["article"], found["small"], found["loop"]
     print(f"\nseed {found['seed']}\n{'':28}{'article says':>14}{'its recipe':>14}{'small':>14}")
     rows = {
-        "parameters of the backbone": "parameters",
+        "parameters of all backbones": "parameters",
         "validation accuracy": "accuracy",
         "same category, first": "top1",
         "same category, among five": "top5",

@@ -1,5 +1,6 @@
 """Honest probabilities: one temperature, fitted on photos that the model has not learnt from."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,18 +12,16 @@ from torch.nn import functional
 from catalog_ai.data.dataset import PhotoArrays
 from catalog_ai.preprocessing import Preprocessing
 
-_LOWEST, _HIGHEST = 0.05, 20.0
+_LOWEST, _HIGHEST = 0.25, 4.0
 _AT_ONCE = 64  # photos
-_SPLIT_FROM = 5  # photos of a category
 
 
 def fit_temperature(logits: Tensor, targets: Tensor) -> float:
     """Return T > 0 that makes softmax(logits / T) likeliest (Guo et al. 2017, section 4.2).
 
     `logits` [V, N, C] float of V views of each photo, `targets` [N] int64. What is judged is what
-    is served, the mean of the views' probabilities. log T is expected within 1 of 0 (a normal
-    prior): a handful of photos, all of them right, would ask for no doubt at all. T is searched for
-    between 0.05 and 20; without a photo, it is 1.
+    is served, the mean of the views' probabilities. T is searched for between 1/4 and 4, since a
+    handful of photos, all of them right, would ask for no doubt at all; without a photo, it is 1.
     """
     if not len(targets):
         return 1.0
@@ -33,8 +32,7 @@ def fit_temperature(logits: Tensor, targets: Tensor) -> float:
     def loss(log_temperature: float) -> float:
         scaled = wide / float(np.exp(log_temperature))
         served = scaled.log_softmax(2).logsumexp(0)  # of V views: V times too much, whatever T
-        unlikely = float(functional.nll_loss(served, targets, reduction="sum"))
-        return unlikely + log_temperature**2 / 2
+        return float(functional.nll_loss(served, targets))
 
     found = minimize_scalar(loss, bounds=(np.log(_LOWEST), np.log(_HIGHEST)), method="bounded")
     return float(np.exp(found.x))
@@ -58,19 +56,37 @@ def held_out_temperature(
     }
 
 
-def fold(
-    targets: NDArray[np.int64], seed: int, share: float = 0.2
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the rows (all but a share, that share), each category split alike.
+def rehearsed_temperature(
+    photos: PhotoArrays,
+    rehearse: Callable[[PhotoArrays, NDArray[np.int64], int], nn.Module],
+    preprocessing: Preprocessing,
+    epochs: int,
+    seed: int,
+) -> dict[str, Any]:
+    """Return the temperature that a fifth of the training photos asks for, held out of a rehearsal.
 
-    A share of more than nothing holds one photo out of any category of five or more; smaller ones
-    stay whole in the first part.
+    `rehearse` trains for `epochs` on (photos, their rows among all photos, epochs) and returns
+    [B, 3, S, S] → [B, C] logits. Nothing is returned where there is nothing to fit on.
+    """
+    learnt, held_out = fold(photos.targets, seed)
+    if not epochs or not len(held_out):
+        return {}
+    model = rehearse(photos.take(learnt), learnt, epochs).cpu().eval()
+    return {**held_out_temperature(model, photos.take(held_out), preprocessing), "epochs": epochs}
+
+
+def fold(
+    targets: NDArray[np.int64], seed: int, folds: int = 5
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the rows (of all folds but one, of that one), each category split alike.
+
+    A category with fewer photos than folds stays whole in the first part.
     """
     random = np.random.default_rng(seed)
     held_out = [np.empty(0, np.int64)]
-    for label in np.unique(targets) if share else ():
+    for label in np.unique(targets):
         found = random.permutation(np.flatnonzero(targets == label))
-        held_out.append(found[: max(int(share * len(found)), len(found) >= _SPLIT_FROM)])
+        held_out.append(found[: len(found) // folds])
     rows = np.sort(np.concatenate(held_out))
     return np.setdiff1d(np.arange(len(targets)), rows), rows
 

@@ -44,7 +44,7 @@ def fine_tune(
     classifier: MobileNetLikeClassifier,
     embedding: SplitEmbedding,
     loader: BatchLoader,
-    val_loader: LabelledLoader,
+    val_loader: LabelledLoader | None,
     epochs: int,
     *,
     criterion: nn.Module,
@@ -84,7 +84,9 @@ def fine_tune(
                 accuracy += step.accuracy / len(loader)
             done = epoch
             shown = _both(averaged).classifier
-            val_loss, val_accuracy = evaluate(shown, val_loader, nn.CrossEntropyLoss())
+            val_loss, val_accuracy = (0.0, 0.0)
+            if val_loader is not None:
+                val_loss, val_accuracy = evaluate(shown, val_loader, nn.CrossEntropyLoss())
             seconds = time.perf_counter() - start
             on_epoch(ClassifierEpoch(epoch, loss, accuracy, val_loss, val_accuracy, seconds))
     except KeyboardInterrupt:

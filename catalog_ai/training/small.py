@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import nn, optim
 from torch.optim.lr_scheduler import OneCycleLR
 
@@ -25,7 +26,7 @@ from catalog_ai.models.classifier import MobileNetLikeClassifier
 from catalog_ai.models.registry import Architecture, build
 from catalog_ai.models.siamese import SiameseEncoder
 from catalog_ai.preprocessing import Preprocessing
-from catalog_ai.training.calibration import fold, held_out_temperature
+from catalog_ai.training.calibration import rehearsed_temperature
 from catalog_ai.training.classifier_train import ClassifierEpoch, train_classifier
 from catalog_ai.training.distillation import Lessons, TaughtLoader, ask_teacher
 from catalog_ai.training.losses import class_weights
@@ -157,20 +158,17 @@ def _lessons(task: Task) -> Lessons | None:
 
 
 def _rehearse(task: Task, lessons: Lessons | None) -> dict[str, Any]:
-    """Return the temperature that a fifth of the photos, held out of a shorter training, ask for.
+    """Return the temperature that photos held out of a shorter training ask for."""
 
-    At these speeds a rehearsal costs less than what the held out photos would have taught.
-    """
-    settings: Settings = task.settings
-    learnt, held_out = fold(task.training.targets, task.seed)
-    epochs = round(settings.rehearsal_share * task.epochs)
-    if not epochs or not len(held_out):
-        return {}
+    def rehearsal(photos: PhotoArrays, rows: NDArray[np.int64], epochs: int) -> nn.Module:
+        taught = None if lessons is None else lessons.take(rows)
+        return _classifier(task, photos, taught, epochs, None)[0]
+
+    epochs = round(task.settings.rehearsal_share * task.epochs)
     task.on_step("Rehearsing, to learn how sure to be")
-    taught = None if lessons is None else lessons.take(learnt)
-    model, _ = _classifier(task, task.training.take(learnt), taught, epochs, None)
-    found = held_out_temperature(model.cpu().eval(), task.training.take(held_out), served(settings))
-    return {**found, "epochs": epochs}
+    return rehearsed_temperature(
+        *(task.training, rehearsal, served(task.settings), epochs, task.seed)
+    )
 
 
 def _classifier(

@@ -317,7 +317,7 @@ def test_a_recipe_leaves_a_whole_checkpoint(recipe: str, source: Source, tmp_pat
 QUICK: dict[str, dict[str, Any]] = {
     "article": {},
     "small": {},
-    "default": {"backbone": "mobilenetv3_small_050", "size": 64},
+    "default": {"backbone": "mobilenetv3_small_050", "size": 64, "rehearsal_share": 1.0},
 }
 
 
