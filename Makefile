@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help run test install install-dev check bench
+.PHONY: help run test test-scale install install-dev check bench reliability
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -25,6 +25,10 @@ test: $(INSTALLED_DEV) check ## Install what the tests need, check, and run them
 	@.ci/chromium
 	@$(BIN)/python -m pytest
 
+test-scale: $(INSTALLED_DEV) ## Install Ray besides, and test an ingest on a cluster of two processes
+	@$(PIP) install -r requirements-scale.txt
+	@$(BIN)/python -m pytest -m scale tests/services
+
 check: $(INSTALLED_DEV) ## Format, lint, types, and who may import whom
 	@$(BIN)/ruff format --check --quiet . || { echo "run: $(BIN)/ruff format ."; exit 1; }
 	@$(BIN)/ruff check --quiet .
@@ -38,12 +42,15 @@ bench: $(INSTALLED) ## Print every measured figure beside its baseline (about ha
 	  for name in models article losses; do $(BIN)/python -m benchmarks.$$name; done; else \
 	  echo "The article's figures need its photos: CATALOG_TEST_PHOTOS=/path/to/them make bench"; fi
 
+reliability: $(INSTALLED_DEV) ## Kill, fill up and crowd the catalogue, and print what was lost (about a quarter of an hour)
+	@CATALOG_RELIABILITY=full $(BIN)/python -m pytest tests/reliability
+
 $(INSTALLED): requirements.txt | .venv
 	@echo "Installing packages; the first time this takes a few minutes …"
 	@$(PIP) install -r requirements.txt
 	@touch $@
 
-$(INSTALLED_DEV): requirements-dev.txt $(INSTALLED)
+$(INSTALLED_DEV): requirements-dev.txt requirements-server.txt $(INSTALLED)
 	@echo "Installing what the tests need …"
 	@$(PIP) install -r requirements-dev.txt
 	@touch $@

@@ -3,7 +3,7 @@
 import streamlit as st
 
 from catalog_ai.errors import CatalogError
-from catalog_ai.services import briefing
+from catalog_ai.services import briefing, runs
 from catalog_ai.services import catalogue as catalogues
 from pages._ui import cache, frame, parts, viewmodels
 
@@ -45,11 +45,11 @@ def show_run(today: briefing.Briefing, reader: viewmodels.tzinfo, now: viewmodel
         st.warning(
             f"That run {run.state}: {viewmodels.plain(run.message)}", icon=":material/warning:"
         )
-    odd = run.quarantined + run.missing + run.unlisted
+    odd = runs.attention(run)
     if odd:
         st.page_link(
             "pages/5_Nightly_runs.py",
-            label=f"{viewmodels.count(odd, 'photo or row', 'photos or rows')} could not be used",
+            label=f"{viewmodels.count(odd, 'photo or row needs', 'photos or rows need')} you",
             icon=":material/report:",
             query_params={"run": str(run.id)},
         )
@@ -99,9 +99,7 @@ def show_model(today: briefing.Briefing, reader: viewmodels.tzinfo) -> None:
     figures = st.columns(3)
     figures[0].metric("Right category", viewmodels.share(model.metrics.get("accuracy")))
     figures[1].metric("Similar first", viewmodels.share(model.metrics.get("top1")))
-    figures[2].metric(
-        "Same garment again", viewmodels.share(model.metrics.get("reshot_recall_at_1"))
-    )
+    figures[2].metric("Garment again", viewmodels.share(model.metrics.get("reshot_recall_at_1")))
     st.page_link("pages/4_Models.py", label="All models", icon=":material/model_training:")
 
 

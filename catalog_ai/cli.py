@@ -2,16 +2,19 @@
 
 import argparse
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
 from tqdm import tqdm
 
 from catalog_ai.config import Settings, settings
-from catalog_ai.errors import CatalogError
+from catalog_ai.errors import CatalogError, StoppedError
 
 CANNOT_WRITE = 74
 INTERRUPTED = 130
+LOG_SECONDS = 60.0
 
 
 def parser(command: str, description: str) -> argparse.ArgumentParser:
@@ -36,6 +39,9 @@ def run(main: Callable[[list[str] | None], int], arguments: list[str] | None = N
     """Call `main` and return its exit code; an error in words is printed as one sentence."""
     try:
         return main(arguments)
+    except StoppedError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
     except CatalogError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
@@ -59,12 +65,21 @@ def number(value: float | None) -> str:
 
 @contextmanager
 def progress_bar(title: str) -> Iterator[Callable[[float, str], None]]:
-    """Yield what to call with (share 0..1, message); draws a bar where somebody is looking."""
+    """Yield what to call with (share 0..1, message).
+
+    Draws a bar where somebody is looking; in a log file it writes a line a minute.
+    """
     shape = "{desc} {percentage:3.0f} %|{bar:30}| {elapsed} {postfix}"
     with tqdm(total=1.0, desc=title, disable=None, bar_format=shape, leave=False) as bar:
+        told_at = time.monotonic()
 
         def tell(share: float, message: str) -> None:
+            nonlocal told_at
             bar.set_postfix_str(message, refresh=False)
             bar.update(share - bar.n)
+            if bar.disable and time.monotonic() - told_at >= LOG_SECONDS:
+                told_at = time.monotonic()
+                now = datetime.now().astimezone().isoformat(timespec="seconds")
+                print(f"{now} {title}: {share:.0%}, {message}", file=sys.stderr, flush=True)
 
         yield tell

@@ -6,12 +6,16 @@
 | `CATALOG_DATABASE_URL` | SQLAlchemy URL of the database | `catalog.db` in `CATALOG_HOME` |
 | `CATALOG_RUNTIME` | what computes a model's answers: `onnx`, `torch`, `auto` | `auto` |
 | `CATALOG_EXECUTION_PROVIDER` | where ONNX Runtime computes: `cpu`, `cuda`, `tensorrt` | `cpu` |
+| `CATALOG_WORKERS` | processes that decode photos; 0: the ingest itself does | cores |
 """
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from catalog_ai.errors import UsageError
+
+_MOST_WORKERS = 64
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -23,6 +27,7 @@ class Settings:
     database_url: str
     runtime: str = "auto"
     execution_provider: str = "cpu"
+    workers: int = 1
 
     @property
     def models(self) -> Path:
@@ -41,7 +46,7 @@ class Settings:
 
     @property
     def backups(self) -> Path:
-        """Copies of the database made before each upgrade of its schema."""
+        """Copies of the database: by `catalog_ai.backup`, and before each upgrade of its schema."""
         return self.home / "backups"
 
     @property
@@ -66,4 +71,13 @@ def settings(*, home: Path | str | None = None, database_url: str | None = None)
         database_url=url,
         runtime=os.environ.get("CATALOG_RUNTIME") or "auto",
         execution_provider=os.environ.get("CATALOG_EXECUTION_PROVIDER") or "cpu",
+        workers=_workers(os.environ.get("CATALOG_WORKERS") or ""),
     )
+
+
+def _workers(text: str) -> int:
+    if not text:
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
+    if not text.isdecimal():
+        raise UsageError(f"CATALOG_WORKERS is {text!r}: give a number of processes, 0 or more")
+    return min(int(text), _MOST_WORKERS)

@@ -12,7 +12,8 @@
     ├── DatabaseError                74   the database cannot be used
     │   └── NewerSchemaError         74   written by a later version of this program
     ├── ConflictError                1    somebody else decided in between
-    └── BusyError                    75   another run holds the lock: try again later
+    ├── BusyError                    75   another run holds the lock: try again later
+    └── StoppedError                130   a signal asked to stop (143 for SIGTERM); all is kept
 
 The message of each is one sentence that says what was wrong and what to do next. Entry points
 print it to standard error and exit with `exit_code`; pages show it as it is.
@@ -92,3 +93,11 @@ class BusyError(CatalogError):
     """Another process holds the lock that this one needs."""
 
     exit_code = 75
+
+
+class StoppedError(CatalogError):
+    """A signal asked an ingest to stop; what was at hand is written, the next run carries on."""
+
+    def __init__(self, signal_number: int, done: int, of: int) -> None:
+        super().__init__(f"stopped after {done:,} of {of:,} products; the next run carries on")
+        self.exit_code = 128 + signal_number

@@ -6,13 +6,12 @@ cannot disagree on it.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
-
-import torch
-from torch import Tensor
-from torch.nn import functional
+from typing import TYPE_CHECKING, Any
 
 from catalog_ai.images import Pixels, resize_square
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 VERSION = 1  # raised when the same settings come to give other numbers
 _ZOOM = 1.125
@@ -59,8 +58,10 @@ class Preprocessing:
         """(H, W, 3) uint8 → (square, square, 3) uint8."""
         return resize_square(pixels, self.square)
 
-    def views(self, squares: Tensor) -> list[Tensor]:
+    def views(self, squares: "Tensor") -> "list[Tensor]":
         """[B, 3, square, square] uint8 → one or more [B, 3, size, size] float32, normalised."""
+        from torch.nn import functional
+
         kept = [squares]
         if self.zoom_average:
             shape = (self.size, self.size)
@@ -72,14 +73,18 @@ class Preprocessing:
             kept += [view.flip(3) for view in kept]
         return [self.normalize(view) for view in kept]
 
-    def normalize(self, pixels: Tensor) -> Tensor:
+    def normalize(self, pixels: "Tensor") -> "Tensor":
         """[..., 3, H, W] 0..255 → float32, what ToTensor and Normalize do to one image."""
+        import torch
+
         scale = 1 / (255 * torch.tensor(self.std, device=pixels.device)).view(3, 1, 1)
         shift = (torch.tensor(self.mean) / torch.tensor(self.std)).to(pixels.device)
         return pixels.float().mul_(scale).sub_(shift.view(3, 1, 1))
 
-    def of_symmetric(self, images: Tensor) -> Tensor:
+    def of_symmetric(self, images: "Tensor") -> "Tensor":
         """[..., 3, H, W] float, -1..1 → what `normalize` makes of the same pixels."""
+        import torch
+
         if self.mean == self.std == (0.5, 0.5, 0.5):
             return images
         mean, std = (torch.tensor(values).view(3, 1, 1) for values in (self.mean, self.std))

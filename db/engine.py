@@ -1,9 +1,11 @@
 """The only module that knows the database: connections, transactions, revisions.
 
-SQLite comes from `pysqlite3`, since the SQLite of many systems has the WAL-reset bug (3.7.0 to
-3.51.2; https://sqlite.org/wal.html#walresetbug). Transactions are opened by us: `BEGIN` for reads
-and `BEGIN IMMEDIATE` for writes, because a deferred transaction that reads and then writes fails
-at once with "database is locked", whatever the timeout.
+A writing transaction is alone from its first statement to its last: what it reads is still true
+when it writes. On PostgreSQL a lock does it, see `db.server`. On SQLite we open transactions
+ourselves: `BEGIN` for reads and `BEGIN IMMEDIATE` for writes, because a deferred transaction that
+reads and then writes fails at once with "database is locked", whatever the timeout. SQLite comes
+from `pysqlite3`, since that of many systems has the WAL-reset bug (3.7.0 to 3.51.2;
+https://sqlite.org/wal.html#walresetbug).
 """
 
 import time
@@ -17,6 +19,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.orm import Session
 
+from db import server
 from db.commands import revisions
 from db.errors import LockedError, StorageError
 
@@ -47,8 +50,13 @@ def create(url: str) -> Engine:
         address = make_url(url)
     except ArgumentError as error:
         raise StorageError(f"{url!r} is no database address: sqlite:///FILE is one") from error
+    if address.get_backend_name() == "postgresql":
+        return server.create(address, BUSY_TIMEOUT_MS)
     if address.get_backend_name() != "sqlite":
-        return _server_engine(url)
+        raise StorageError(
+            f"{address.get_backend_name()} is no database that this program knows: "
+            "SQLite and PostgreSQL are"
+        )
     if address.database in (None, "", ":memory:"):
         raise StorageError(f"{url!r} names no file: sqlite:////full/path/catalog.db does")
     _make_folder(Path(address.database))
@@ -64,15 +72,6 @@ def _make_folder(file: Path) -> None:
     except OSError as error:
         raise StorageError(
             f"the folder {file.parent} for the database cannot be made: {error.strerror}"
-        ) from error
-
-
-def _server_engine(url: str) -> Engine:
-    try:
-        return create_engine(url)
-    except ModuleNotFoundError as error:
-        raise StorageError(
-            f"the database address needs the Python package {error.name!r}: install it with pip"
         ) from error
 
 
@@ -107,10 +106,16 @@ def _begin(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
+def is_file(engine: Engine) -> bool:
+    """Return whether the database is a file of SQLite; else it is a PostgreSQL server."""
+    return bool(engine.dialect.name == "sqlite")
+
+
 @contextmanager
 def read(engine: Engine) -> Iterator[Session]:
     """Open a session on one snapshot; nothing that it changes is kept."""
-    with in_words(), Session(engine) as session:
+    reader = engine if is_file(engine) else engine.execution_options(**server.READS)
+    with in_words(), Session(reader) as session:
         yield session
 
 
@@ -118,11 +123,12 @@ def read(engine: Engine) -> Iterator[Session]:
 def write(engine: Engine, touches: Sequence[str] = ()) -> Iterator[Session]:
     """Open a session that commits once at the end, and raises the revisions named in `touches`.
 
-    An exception inside rolls everything back. Raises `LockedError`, `StorageError`, and
-    `ValueError` for a topic that does not exist.
+    Nobody else writes meanwhile. An exception inside rolls everything back. Raises `LockedError`,
+    `StorageError`, and `ValueError` for a topic that does not exist.
     """
     revisions.check_topics(touches)
-    writer = engine.execution_options(writes=True)
+    options = {"writes": True} if is_file(engine) else server.WRITES
+    writer = engine.execution_options(**options)
     with in_words(), Session(writer, expire_on_commit=False) as session:
         yield session
         revisions.raise_topics(session, touches)
@@ -135,7 +141,10 @@ def in_words() -> Iterator[None]:
     try:
         yield
     except DatabaseError as error:
-        sentence = _sentence(str(error.orig))
+        if hasattr(error.orig, "sqlstate"):
+            sentence = server.sentence(error.orig)
+        else:
+            sentence = _sentence(str(error.orig))
         if sentence is None:
             raise
         raise sentence from error

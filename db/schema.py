@@ -1,4 +1,4 @@
-"""Tables. Times are UTC; order is by id, never by clock; vectors are "<f4" blobs.
+"""Tables. Times are UTC; order is by id, never by clock; vectors are "<f4" blobs to the program.
 
 A product has two labels. `label_given` is what the feed delivers, as it came; `label_current` is
 what the catalogue holds, in the catalogue's spelling. They differ once a person has decided.
@@ -24,6 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from db.vectors import Vector
+
 NAMING = {
     "ix": "ix_%(column_0_N_label)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -32,10 +34,12 @@ NAMING = {
     "pk": "pk_%(table_name)s",
 }
 
+DIMENSION = 64  # numbers in a vector; PostgreSQL's column holds no other
 REVIEW_STATES = ("open", "kept", "changed", "not_product", "second_look")
 ACTIONS = ("keep", "accept", "relabel", "not_product", "second_look", "undo")
 RUN_STATES = ("running", "done", "stopped", "failed")
-OUTCOMES = ("added", "updated", "quarantined", "missing", "unlisted")
+OUTCOMES = ("added", "updated", "retired", "quarantined", "missing", "unlisted")
+SETTLED = ("open", "retried", "dismissed")
 JOB_STATES = ("queued", "running", "done", "failed", "lost", "cancelled")
 
 
@@ -77,7 +81,11 @@ class Base(DeclarativeBase):
 
 
 class Product(Base):
-    """One product of the catalogue; `version` rises with every change of label or state."""
+    """One product of the catalogue; `version` rises with every change of label or state.
+
+    The photo named here is its main one. `retired_run_id` is the run whose feed no longer had it:
+    such a product is hidden, never deleted.
+    """
 
     __tablename__ = "products"
     __table_args__ = (
@@ -99,8 +107,34 @@ class Product(Base):
     version: Mapped[int] = mapped_column(default=1)
     added_run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"), index=True)
     changed_run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"), index=True)
+    retired_run_id: Mapped[int | None] = mapped_column(ForeignKey("runs.id"), index=True)
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+
+
+class ProductPhoto(Base):
+    """A further photo of a product, beside its main one; `position` is 1 for the first of them."""
+
+    __tablename__ = "product_photos"
+
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), primary_key=True)
+    position: Mapped[int] = mapped_column(primary_key=True)
+    image_path: Mapped[str] = mapped_column(Text)  # as delivered, relative to the source
+    image_sha256: Mapped[str] = mapped_column(String(64))  # of the delivered bytes
+    stored_image: Mapped[str] = mapped_column(Text)  # relative to CATALOG_HOME
+    thumbnail: Mapped[str] = mapped_column(Text)  # relative to CATALOG_HOME
+
+
+class RefusedPhoto(Base):
+    """Bytes that the decoder refused; the same bytes are not tried again by the same decoder."""
+
+    __tablename__ = "refused_photos"
+
+    image_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    decoder_version: Mapped[int]
+    code: Mapped[str] = mapped_column(String(64))
+    reason: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime]
 
 
 class ModelVersion(Base):
@@ -149,8 +183,11 @@ class Embedding(Base):
     product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), primary_key=True)
     model_version_id: Mapped[int] = mapped_column(ForeignKey("model_versions.id"), primary_key=True)
     image_sha256: Mapped[str] = mapped_column(String(64))
+    preprocessing_version: Mapped[int] = mapped_column(default=1, server_default="1")
     dimension: Mapped[int]
-    vector: Mapped[bytes]  # "<f4", `dimension` numbers
+    # PostgreSQL's index of them (`ix_embeddings_vector`) exists in migration 0003 only: SQLite has
+    # none, and Alembic would find it missing there.
+    vector: Mapped[bytes] = mapped_column(Vector(DIMENSION))  # "<f4", `dimension` numbers
 
 
 class Assessment(Base):
@@ -234,7 +271,11 @@ class Export(Base):
 
 
 class Run(Base):
-    """One ingest; counts are final once `state` is no longer running."""
+    """One ingest; counts are final once `state` is no longer running.
+
+    `page` is the file that the run's page was asked to be written to; the worker writes it again
+    once labels have been looked at. `options` are what a later try needs to read the same delivery.
+    """
 
     __tablename__ = "runs"
     __table_args__ = (one_of("state", RUN_STATES),)
@@ -251,19 +292,28 @@ class Run(Base):
     missing: Mapped[int] = mapped_column(default=0)
     unlisted: Mapped[int] = mapped_column(default=0)
     second_look: Mapped[int] = mapped_column(default=0)
+    retired: Mapped[int] = mapped_column(default=0, server_default="0")
     seconds: Mapped[float] = mapped_column(default=0.0)
     images_per_second: Mapped[float] = mapped_column(default=0.0)
     message: Mapped[str] = mapped_column(Text, default="")
+    page: Mapped[str] = mapped_column(Text, default="", server_default="")
+    options: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")
     started_at: Mapped[datetime]
     finished_at: Mapped[datetime | None]
 
 
 class RunItem(Base):
-    """One photo or row that a run changed or could not use; unchanged ones leave no row."""
+    """One photo or row that a run changed or could not use; unchanged ones leave no row.
+
+    `label_before` and `label_after` are the catalogue's label where the run moved it. `settled`
+    says what a person did about something that could not be used; `thumbnail` shows it where
+    there is anything to show.
+    """
 
     __tablename__ = "run_items"
     __table_args__ = (
         one_of("outcome", OUTCOMES),
+        one_of("settled", SETTLED),
         Index("ix_run_items_run_outcome", "run_id", "outcome"),
     )
 
@@ -275,6 +325,10 @@ class RunItem(Base):
     outcome: Mapped[str] = mapped_column(String(16))
     code: Mapped[str] = mapped_column(String(64), default="")
     reason: Mapped[str] = mapped_column(Text, default="")
+    label_before: Mapped[str | None] = mapped_column(String(255))
+    label_after: Mapped[str | None] = mapped_column(String(255))
+    thumbnail: Mapped[str] = mapped_column(Text, default="", server_default="")
+    settled: Mapped[str] = mapped_column(String(16), default="open", server_default="open")
 
 
 class Job(Base):

@@ -13,8 +13,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy import Connection, Engine, TypeDecorator
 
-from db.engine import create, in_words
+from db.engine import create, in_words, is_file
 from db.errors import SchemaTooNewError, StorageError
+from db.locks import held
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 
@@ -32,7 +33,7 @@ def upgrade(engine: Engine, backups: Path, locks: Path) -> str:
     with in_words():
         if current_revision(engine) == head:
             return head
-        with _locked(locks / "upgrade.lock"):
+        with _alone(engine, locks / "upgrade.lock"):
             current = current_revision(engine)  # another start may have been first
             _refuse_newer(script, current)
             if current is not None and current != head:
@@ -51,9 +52,10 @@ def current_revision(engine: Engine) -> str | None:
 def backup(engine: Engine, target: Path) -> None:
     """Copy a SQLite database to `target`, consistent while others write; elsewhere do nothing.
 
+    A server's administrator has pg_dump for that.
     SQLite's own backup does it: opening the live file with `open()` would drop SQLite's locks.
     """
-    if engine.dialect.name != "sqlite":
+    if not is_file(engine):
         return
     target.parent.mkdir(parents=True, exist_ok=True)
     with engine.connect() as connection:
@@ -64,7 +66,7 @@ def backup(engine: Engine, target: Path) -> None:
 
 def _migrate(engine: Engine, config: Config) -> None:
     """Run what is missing in one transaction: all of it, or nothing."""
-    sqlite = engine.dialect.name == "sqlite"
+    sqlite = is_file(engine)
     with engine.connect().execution_options(writes=True) as connection:
         try:
             if sqlite:
@@ -153,6 +155,17 @@ def _refuse_newer(script: ScriptDirectory, current: str | None) -> None:
             f"the database was written by a later version (its schema is {current!r}): "
             "update this program, or restore an older copy from backups/"
         )
+
+
+@contextmanager
+def _alone(engine: Engine, path: Path) -> Iterator[None]:
+    """Let one process at a time upgrade: by a file, or by the server for all its machines."""
+    if is_file(engine):
+        with _locked(path):
+            yield
+    else:
+        with held(engine, "upgrade", wait=True):
+            yield
 
 
 @contextmanager

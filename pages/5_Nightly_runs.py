@@ -3,15 +3,9 @@
 import streamlit as st
 
 from catalog_ai.errors import CatalogError
-from catalog_ai.services import runs
+from catalog_ai.services import run_sections, runs
 from catalog_ai.services.catalogue import Catalogue
-from pages._ui import cache, frame, parts, viewmodels
-
-SECTIONS = (
-    ("quarantined", "Photos that could not be read"),
-    ("missing", "Rows whose photo did not come"),
-    ("unlisted", "Photos that no row mentions"),
-)
+from pages._ui import cache, frame, parts, run_parts, viewmodels
 
 
 def show() -> None:
@@ -24,8 +18,12 @@ def show() -> None:
             st.code("python -m catalog_ai.ingest FOLDER")
             return
         reader = parts.reader_zone()
+        run = chosen(history, reader)
+        show_summary(catalogue, run, reader)
+        show_section(catalogue, run)
+        st.space("medium")
+        st.subheader("All runs")
         st.table(viewmodels.runs_table(history, reader), border="horizontal")
-        show_one(catalogue, chosen(history, reader))
     except CatalogError as error:
         frame.stop(error)
 
@@ -34,41 +32,51 @@ def chosen(history: tuple[runs.RunView, ...], reader: viewmodels.tzinfo) -> runs
     """Return the run to look into: the one in the URL, at first the newest."""
     by_id = {run.id: run for run in history}
     wanted = st.query_params.get("run", "")
-    start = int(wanted) if wanted.isdigit() and int(wanted) in by_id else history[0].id
+    start = int(wanted) if wanted.isdecimal() and int(wanted) in by_id else history[0].id
     picked = st.selectbox(
         "Look into",
         list(by_id),
         index=list(by_id).index(start),
-        format_func=lambda number: (
-            f"{viewmodels.local(by_id[number].started_at, reader)}: {by_id[number].source}"
-        ),
+        format_func=lambda number: viewmodels.run_name(by_id[number], reader),
     )
     st.query_params["run"] = str(picked)
     return by_id[picked]
 
 
-def show_one(catalogue: Catalogue, run: runs.RunView) -> None:
-    """List what one run could not use."""
-    st.markdown(viewmodels.run_line(run))
+def show_summary(catalogue: Catalogue, run: runs.RunView, reader: viewmodels.tzinfo) -> None:
+    """Say what a run brought, and what went wrong with it or with the last click."""
+    run_parts.style()
+    needs = cache.cached(catalogue, run_parts.TOPICS, run_sections.needs, run)
+    st.subheader(viewmodels.plain(run_sections.headline(run, needs, reader)))
+    st.caption(viewmodels.run_line(run))
     if run.message:
         st.warning(viewmodels.plain(run.message), icon=":material/warning:")
-    items = cache.cached(catalogue, ("runs",), runs.run_items, run.id)
-    if not items:
-        st.success("Everything that was delivered could be used.", icon=":material/done_all:")
-    for outcome, title in SECTIONS:
-        found = [item for item in items if item.outcome == outcome]
-        if not found:
-            continue
-        st.subheader(f"{title} ({len(found):,})")
-        rows = [
-            {
-                "Photo or row": viewmodels.plain(item.image),
-                "Reason": viewmodels.plain(item.reason),
-                "Code": viewmodels.plain(item.code),
-            }
-            for item in found
-        ]
-        st.table(rows, border="horizontal")
+    run_parts.show_error()
+
+
+def show_section(catalogue: Catalogue, run: runs.RunView) -> None:
+    """Show one section of a run; what waits for a person comes first."""
+    counted = cache.cached(catalogue, run_parts.TOPICS, run_sections.sections, run.id, limit=0)
+    if not counted:
+        st.caption("It brought nothing new, and nothing that could not be used.")
+        return
+    words = {section.name: viewmodels.section_name(section) for section in counted}
+    name = st.pills(
+        "Section",
+        list(words),
+        default=viewmodels.first_section(counted),
+        required=True,
+        format_func=lambda name: words.get(name, name),
+        key=f"runs.section.{run.id}",
+        label_visibility="collapsed",
+    )
+    section = run_parts.page_of(catalogue, run, str(name))
+    if section is None:
+        st.caption("Nothing waits here.")
+    elif name in runs.TROUBLES:
+        run_parts.rows(catalogue, run, section)
+    else:
+        run_parts.tiles(section)
 
 
 show()

@@ -7,10 +7,29 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from catalog_ai.services.catalogue import Catalogue
     from tests.helpers import Seeded
+    from tests.servers import Server
+
+_ON_BOTH_DATABASES = ("db", "services")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "sqlite(reason): runs on SQLite only, for this reason; the others on both"
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run the tests of `tests/db` and `tests/services` on SQLite and on PostgreSQL."""
+    if "new_database" not in metafunc.fixturenames:
+        return
+    if metafunc.definition.path.parent.name not in _ON_BOTH_DATABASES:
+        return
+    if metafunc.definition.get_closest_marker("sqlite") is None:
+        metafunc.parametrize("new_database", ["sqlite", "postgresql"], indirect=True)
 
 
 @pytest.fixture(autouse=True)
@@ -20,14 +39,57 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     # Writing an ONNX file takes seconds; the tests that are about it ask for it.
     monkeypatch.setenv("CATALOG_RUNTIME", "torch")
+    # Nor are processes started for a handful of photos, but where a test is about them.
+    monkeypatch.setenv("CATALOG_WORKERS", "0")
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> "Iterator[Server]":
+    """A PostgreSQL server, started when the first test asks for it."""
+    from tests.servers import Server
+
+    server = Server()
+    yield server
+    server.stop()
 
 
 @pytest.fixture
-def catalogue(tmp_path: Path) -> "Iterator[Catalogue]":
-    """An opened, empty catalogue in a folder of its own."""
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> "Iterator[Callable[..., str]]":
+    """A function that returns the address of another database of this test's kind.
+
+    Without tables where it is called with `migrated=False`, and always with SQLite.
+    """
+    if getattr(request, "param", "sqlite") == "sqlite":
+        numbers = iter(range(1000))
+        yield lambda *, migrated=True: f"sqlite:///{tmp_path}/databases/{next(numbers)}.db"
+        return
+    server: Server = request.getfixturevalue("postgresql")
+    made: list[str] = []
+
+    def make(*, migrated: bool = True) -> str:
+        made.append(server.new_database(migrated=migrated))
+        return made[-1]
+
+    with server.engines_closed():
+        yield make
+    for url in made:
+        server.give_back(url)
+
+
+@pytest.fixture
+def catalogue(
+    tmp_path: Path, new_database: "Callable[..., str]", monkeypatch: pytest.MonkeyPatch
+) -> "Iterator[Catalogue]":
+    """An opened, empty catalogue in a folder of its own.
+
+    On a server it is also the one in force, by its setting; on SQLite that is a file in the folder.
+    """
     from catalog_ai.config import settings
     from catalog_ai.services.catalogue import open_catalogue
 
+    url = new_database()
+    if not url.startswith("sqlite"):
+        monkeypatch.setenv("CATALOG_DATABASE_URL", url)
     opened = open_catalogue(settings(home=tmp_path / "home"))
     yield opened
     opened.engine.dispose()

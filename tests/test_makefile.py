@@ -25,7 +25,7 @@ class Project:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        for name in ("Makefile", "requirements.txt", "requirements-dev.txt"):
+        for name in ("Makefile", *(f"requirements{part}.txt" for part in ("", "-dev", "-server"))):
             shutil.copy(PROJECT_ROOT / name, folder)
         self.script("python", RECORDER)
 
@@ -111,7 +111,10 @@ def test_settings_reach_the_program(project: Project, place: str) -> None:
 
 def test_bare_make_lists_every_target(project: Project) -> None:
     shown = {line.split()[0] for line in project.make().stdout.splitlines()}
-    assert shown == {"help", "run", "test", "install", "install-dev", "check", "bench"}
+    assert shown == {
+        *("help", "run", "test", "test-scale", "reliability"),
+        *("install", "install-dev", "check", "bench"),
+    }
 
 
 def test_make_test_checks_before_it_tests(project: Project) -> None:

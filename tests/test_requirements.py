@@ -2,6 +2,7 @@
 
 import ast
 import re
+import subprocess
 import sys
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
@@ -10,8 +11,8 @@ import pytest
 
 from catalog_ai.config import PROJECT_ROOT
 
-FILES = ("requirements.txt", "requirements-dev.txt")
-LINE = re.compile(r"(?P<name>[a-z0-9-]+)==(?P<version>[0-9.]+) +# (?P<reason>.+)")
+FILES = ("requirements.txt", "requirements-server.txt", "requirements-dev.txt")
+LINE = re.compile(r"(?P<name>[a-z0-9-]+)(?:\[[a-z]+\])?==(?P<version>[0-9.]+) +# (?P<reason>.+)")
 OURS = {"benchmarks", "catalog_ai", "db", "pages", "tests"}
 
 
@@ -28,7 +29,8 @@ def imported(folders: tuple[str, ...]) -> set[str]:
     paths = [path for folder in folders for path in (PROJECT_ROOT / folder).rglob("*.py")]
     packages = {name for path in paths for name in third_party(path)}
     providers = packages_distributions()
-    return {providers[package][0].lower() for package in packages}
+    # What only a cluster needs may be absent: it goes by its own name.
+    return {providers.get(package, [package])[0].lower() for package in packages}
 
 
 def third_party(path: Path) -> set[str]:
@@ -42,11 +44,29 @@ def third_party(path: Path) -> set[str]:
 
 
 def test_what_the_product_imports_is_pinned() -> None:
-    assert imported(("catalog_ai", "db", "pages", "benchmarks")) <= set(pins("requirements.txt"))
+    files = ("requirements.txt", "requirements-server.txt", "requirements-scale.txt")
+    known = {name for file in files for name in pins(file)}
+    assert imported(("catalog_ai", "db", "pages", "benchmarks")) <= known
+
+
+def test_nobody_needs_a_servers_packages_for_a_file() -> None:
+    """They are imported inside functions only, by two modules that meet an address of a server."""
+    server = {name.replace("-", "_") for name in pins("requirements-server.txt")}
+    paths = [path for folder in sorted(OURS) for path in (PROJECT_ROOT / folder).rglob("*.py")]
+    late = {
+        path.relative_to(PROJECT_ROOT).as_posix() for path in paths if third_party(path) & server
+    }
+    assert late == {"db/server.py", "db/vectors.py"}
+    code = "import sys; import db.upgrade, catalog_ai.services.catalogue; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT_ROOT, capture_output=True, text=True, check=True
+    )
+    assert not server & set(done.stdout.split())
 
 
 def test_what_the_tests_import_is_pinned() -> None:
-    assert imported(("tests",)) <= set(pins("requirements.txt")) | set(pins("requirements-dev.txt"))
+    files = (*FILES, "requirements-scale.txt")
+    assert imported(("tests",)) <= {name for file in files for name in pins(file)}
 
 
 @pytest.mark.parametrize("file", FILES)
@@ -56,4 +76,5 @@ def test_what_is_installed_is_what_is_pinned(file: str) -> None:
 
 
 def test_no_package_is_pinned_twice() -> None:
-    assert not set(pins("requirements.txt")) & set(pins("requirements-dev.txt"))
+    names = [name for file in FILES for name in pins(file)]
+    assert len(names) == len(set(names))

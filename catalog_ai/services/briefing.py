@@ -37,7 +37,7 @@ def today(catalogue: Catalogue, *, since: datetime | None = None) -> Briefing:
         newest = run_queries.newest_product_ids(session, NEWEST)
         by_category = review_queries.products_by_label(session)
     return Briefing(
-        last_run=next(iter(runs.list_runs(catalogue, limit=1)), None),
+        last_run=_last_whole(runs.list_runs(catalogue)),
         looks_wrong=progress.by_queue["wrong"],
         second_look=progress.by_queue["second_look"],
         unknown=progress.by_queue["unknown"],
@@ -48,3 +48,9 @@ def today(catalogue: Catalogue, *, since: datetime | None = None) -> Briefing:
         newest=shop.product_cards(catalogue, newest),
         worker=jobs.worker_status(catalogue),
     )
+
+
+def _last_whole(history: tuple[runs.RunView, ...]) -> runs.RunView | None:
+    """Return the newest run; one that only tried a few photos again is no delivery."""
+    whole = (run for run in history if not run.options.get("partial"))
+    return next(whole, next(iter(history), None))

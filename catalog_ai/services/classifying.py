@@ -1,20 +1,24 @@
 """A registered model at work: small photos in, what the database stores of them out."""
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog_ai import shipped
 from catalog_ai.errors import UnknownVersionError
-from catalog_ai.images import Pixels, resize_square
+from catalog_ai.images import Pixels
+from catalog_ai.preprocessing import Preprocessing
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.shipped import ensure_model
 from db.commands.products import Output
 from db.engine import read
 from db.queries import models
 
-BATCH = 64
+if TYPE_CHECKING:
+    from catalog_ai.inference.embeddings import CatalogModel
 
 Progress = Callable[[float, str], None]
 
@@ -35,27 +39,30 @@ def model_row(catalogue: Catalogue, version: str | None) -> models.ModelRow:
 
 
 class Classifier:
-    """A model version, loaded. Raises `CheckpointError` where its files are not what they were."""
+    """A model version, loaded when it is first asked: a delivery may bring nothing new."""
 
     def __init__(self, catalogue: Catalogue, row: models.ModelRow) -> None:
-        from catalog_ai.checkpoint import load_training_photos
-        from catalog_ai.inference.embeddings import CatalogModel
-
-        folder = catalogue.settings.models / row.version
         self.row = row
-        self._model = CatalogModel.load(
-            folder,
-            runtime=catalogue.settings.runtime,
-            provider=catalogue.settings.execution_provider,
-        )
-        self._trained_on = load_training_photos(folder)
+        self.preprocessing = Preprocessing.from_meta(row.meta["preprocessing"])
+        self._settings = catalogue.settings
+        self._folder = catalogue.settings.models / row.version
 
-    def shrink(self, pixels: Pixels) -> Pixels:
-        """Return the small square that the model looks at."""
-        return resize_square(pixels, self._model.input_size)
+    def load(self) -> None:
+        """Load what the first answer would. Raises `CheckpointError` for damaged files."""
+        _ = self._model, self._trained_on
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether the next answer comes without loading anything."""
+        return "_model" in vars(self)
 
     def outputs(self, squares: Sequence[Pixels], digests: Sequence[str]) -> list[Output]:
-        """Return what the model says of each photo; `digests` are their sha256."""
+        """Return what the model says of each photo; `digests` are their sha256.
+
+        Raises `CheckpointError`.
+        """
+        if not squares:
+            return []
         found = self._model.predict(squares)
         return [
             Output(
@@ -71,3 +78,19 @@ class Classifier:
     def _top(self, probabilities: NDArray[np.float32]) -> str:
         """Return the likeliest category, "" where the model knows none."""
         return self._model.classes[int(probabilities.argmax())] if self._model.classes else ""
+
+    @cached_property
+    def _model(self) -> "CatalogModel":
+        from catalog_ai.inference.embeddings import CatalogModel
+
+        return CatalogModel.load(
+            self._folder,
+            runtime=self._settings.runtime,
+            provider=self._settings.execution_provider,
+        )
+
+    @cached_property
+    def _trained_on(self) -> frozenset[str]:
+        from catalog_ai.checkpoint import load_training_photos
+
+        return frozenset(load_training_photos(self._folder))

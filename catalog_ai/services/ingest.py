@@ -1,46 +1,24 @@
-"""The nightly ingest: new photos in, classified and embedded, a batch at a time.
+"""The nightly ingest: new photos in, classified and embedded, a group at a time.
 
 A run that was killed is carried on by the next, since what is there already is skipped.
 """
 
-from dataclasses import asdict, dataclass, field
+import sys
 from pathlib import Path
-from typing import Any
 
-from catalog_ai.data.sources import read_source
+from catalog_ai.data.sources import read_categories
+from catalog_ai.errors import UsageError
 from catalog_ai.services import jobs
 from catalog_ai.services.catalogue import Catalogue, in_plain_words
-from catalog_ai.services.classifying import BATCH, Classifier, Progress, model_row
-from catalog_ai.services.locking import only_one
-from catalog_ai.services.photos import stored_pixels
-from db.commands import products as commands
-from db.engine import read, write
-from db.queries import products
+from catalog_ai.services.classifying import Classifier, Progress, model_row
+from catalog_ai.services.locking import one_at_a_time
+from catalog_ai.services.reporting import IngestReport
+from catalog_ai.services.signals import asked_to_stop
+from catalog_ai.services.wishes import Wishes
+
+__all__ = ["IngestReport", "Wishes", "embed_missing", "ingest", "read_categories"]
 
 _BUSY = "another ingest is running: wait until it is done, then start again"
-
-
-@dataclass
-class IngestReport:
-    """What a run brought. Each of `quarantined` has an image, a code and a reason."""
-
-    run_id: int
-    model: str
-    state: str = "running"
-    seen: int = 0
-    added: int = 0
-    updated: int = 0
-    unchanged: int = 0
-    quarantined: list[dict[str, str]] = field(default_factory=list)
-    missing: list[str] = field(default_factory=list)
-    unlisted: list[str] = field(default_factory=list)
-    second_look: int = 0
-    seconds: float = 0.0
-    images_per_second: float = 0.0
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the report as JSON values, under its stable keys."""
-        return asdict(self)
 
 
 def ingest(
@@ -48,24 +26,46 @@ def ingest(
     source: Path | str,
     *,
     model: str | None = None,
+    wishes: Wishes | None = None,
     progress: Progress | None = None,
 ) -> IngestReport:
     """Take in what `source` delivers and return what became of it.
 
     `model` is the version that classifies and embeds, by default the active one. Raises
-    `SourceError`, `NoModelError`, `UnknownVersionError`, `CheckpointError`, `DatabaseError`, and
-    `BusyError` while another ingest runs. Ctrl-C leaves whole batches behind and the run "stopped".
+    `SourceError`, `UsageError`, `UnknownVersionError`, `CheckpointError`, `DatabaseError`,
+    `BusyError` while another ingest runs, and `StoppedError` where a signal asked for it: then
+    whole groups are written, and the run is "stopped".
     """
     from catalog_ai.services.intake import Intake
 
-    delivered = read_source(source)
-    with only_one(catalogue.settings.locks / "ingest.lock", _BUSY), in_plain_words():
+    wanted = wishes or Wishes()
+    if wanted.retire_missing and wanted.is_partial:
+        raise UsageError("--retire-missing needs the whole delivery: leave --only and --limit out")
+    with one_at_a_time(catalogue, "ingest", _BUSY), in_plain_words():
+        delivered = wanted.read(str(source))
         classifier = Classifier(catalogue, model_row(catalogue, model))
-        report = Intake(catalogue, delivered, classifier).run(progress)
-    if report.added or report.updated:
+        intake = Intake(catalogue, delivered, classifier, wanted, wanted.options(str(source)))
+        try:
+            with asked_to_stop() as stop:
+                report = intake.run(stop, progress)
+        finally:
+            _write_page(catalogue, intake.report, wanted)
+    if not wanted.dry_run and (report.computed or report.updated or report.retired):
         jobs.enqueue(catalogue, "assess")
         jobs.enqueue(catalogue, "project")
     return report
+
+
+def _write_page(catalogue: Catalogue, report: IngestReport, wishes: Wishes) -> None:
+    """Write the run's page, however the run ended; a page that cannot be written undoes nothing."""
+    from catalog_ai.services.run_page import write_page
+
+    if not wishes.page or wishes.dry_run:
+        return
+    try:
+        write_page(catalogue, report.run_id, Path(wishes.page))
+    except OSError as error:
+        print(f"the page {wishes.page} cannot be written: {error.strerror}", file=sys.stderr)
 
 
 def embed_missing(catalogue: Catalogue, version: str, progress: Progress | None = None) -> int:
@@ -73,31 +73,9 @@ def embed_missing(catalogue: Catalogue, version: str, progress: Progress | None 
 
     Raises `UnknownVersionError`, `CheckpointError`, `DatabaseError`.
     """
+    from catalog_ai.services.embedding import Embedder
+
     with in_plain_words():
-        classifier = Classifier(catalogue, model_row(catalogue, version))
-        with read(catalogue.engine) as session:
-            total = products.count(session)
-        done = last = 0
-        while True:
-            with read(catalogue.engine) as session:
-                batch = products.without_vector(
-                    session, classifier.row.id, after_id=last, limit=BATCH
-                )
-            if not batch:
-                return done
-            last = batch[-1].id
-            pixels = {
-                product.id: stored_pixels(catalogue.settings, product.stored_image)
-                for product in batch
-            }
-            there = [product for product in batch if pixels[product.id] is not None]
-            outputs = classifier.outputs(
-                [classifier.shrink(found) for found in pixels.values() if found is not None],
-                [product.image_sha256 for product in there],
-            )
-            with write(catalogue.engine, touches=("embeddings",)) as session:
-                for product, output in zip(there, outputs, strict=True):
-                    commands.store_output(session, product.id, classifier.row.id, output)
-            done += len(there)
-            if progress is not None:
-                progress(min(1.0, done / max(1, total)), f"{done:,} of {total:,} photos")
+        return Embedder(catalogue, Classifier(catalogue, model_row(catalogue, version))).run(
+            progress
+        )

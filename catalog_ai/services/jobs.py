@@ -20,6 +20,7 @@ TITLES = {
     "embed": "Look at all photos with the new model",
     "assess": "Look for wrong labels",
     "project": "Draw the map",
+    "ingest": "Try refused photos again",
 }
 Progress = Callable[[float, str], None]  # how far a job is, 0..1, and what it is doing
 SILENT_AFTER = timedelta(seconds=30)  # a worker says that it is alive every 2 seconds

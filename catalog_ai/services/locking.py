@@ -1,12 +1,34 @@
-"""A lock between processes that the kernel frees, whatever happens to the one that holds it."""
+"""Locks between processes that free themselves, whatever happens to the one that holds them."""
 
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from catalog_ai.errors import BusyError
+from catalog_ai.services.catalogue import Catalogue, in_plain_words
+from db.engine import is_file
+from db.locks import held
+
+
+@contextmanager
+def one_at_a_time(catalogue: Catalogue, name: str, sentence: str) -> Iterator[None]:
+    """Hold the catalogue's lock `name`. Raises `BusyError` with `sentence` where another does.
+
+    With SQLite it is the file `locks/NAME.lock`, with PostgreSQL a lock of the server, for all
+    machines that use it. Raises `DatabaseError` where that cannot be reached.
+    """
+    if is_file(catalogue.engine):
+        with only_one(catalogue.settings.locks / f"{name}.lock", sentence):
+            yield
+        return
+    with ExitStack() as stack:
+        with in_plain_words():
+            mine = stack.enter_context(held(catalogue.engine, name))
+        if not mine:
+            raise BusyError(sentence)
+        yield
 
 
 @contextmanager

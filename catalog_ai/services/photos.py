@@ -6,7 +6,7 @@ from pathlib import Path
 
 from catalog_ai.config import Settings
 from catalog_ai.errors import PhotoError
-from catalog_ai.images import Pixels, StoredCopy, decode, stored_copy, thumbnail
+from catalog_ai.images import SUFFIXES, Pixels, StoredCopy, decode, stored_copy, thumbnail
 
 
 def store_photo(settings: Settings, digest: str, data: bytes, pixels: Pixels) -> tuple[str, str]:
@@ -15,11 +15,12 @@ def store_photo(settings: Settings, digest: str, data: bytes, pixels: Pixels) ->
     `digest` is the sha256 of the delivered bytes `data`, `pixels` what they decode to. Returns both
     paths relative to `CATALOG_HOME`.
     """
-    folder = settings.images / digest[:2]
-    kept = next(folder.glob(f"{digest}.*"), None)
+    whole = settings.images / digest[:2] / digest
+    names = (whole.with_suffix(suffix) for suffix in SUFFIXES.values())
+    kept = next((name for name in names if name.exists()), None)
     if kept is None:
         copy: StoredCopy = stored_copy(data, pixels)
-        kept = folder / f"{digest}{copy.suffix}"
+        kept = whole.with_suffix(copy.suffix)
         write_whole(kept, copy.data)
     small = thumbnail_path(settings, digest)
     if not small.exists():
@@ -55,9 +56,16 @@ def ensure_thumbnail(settings: Settings, stored: str, small: str) -> Path:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that no reader ever sees half of it."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, building = tempfile.mkstemp(prefix=".", dir=path.parent)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        os.fchmod(handle, 0o644)
-    Path(building).replace(path)
+    try:
+        handle, name = tempfile.mkstemp(prefix=".", dir=path.parent)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=".", dir=path.parent)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            os.fchmod(handle, 0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)  # the disk may be full
+        raise

@@ -1,7 +1,6 @@
 """Do queued jobs: claim one, show its progress, say how it ended, and be seen alive meanwhile."""
 
 import os
-import signal
 import socket
 import sys
 import threading
@@ -14,10 +13,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from catalog_ai.errors import CatalogError
+from catalog_ai.errors import CatalogError, StoppedError
 from catalog_ai.services import jobs
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.jobs import Progress
+from catalog_ai.services.signals import signals_call
 from db.commands import jobs as commands
 from db.engine import read, write
 from db.errors import LockedError, StorageError
@@ -54,7 +54,7 @@ class Runner:
     def run(self, *, loop: bool, poll_seconds: float) -> int:
         """Work until nothing is queued, with `loop` until stopped; return how many failed."""
         failed = 0
-        with _signals_call(self._on_signal), self._signed_on():
+        with signals_call(self._on_signal), self._signed_on():
             while not self._stop.is_set():
                 job_id = self._claim()
                 if job_id is not None:
@@ -115,6 +115,9 @@ class Runner:
             pass  # whoever took it has written why
         except WorkerStopped:
             self._write(commands.put_back, job_id)
+        except StoppedError:  # an ingest takes the signal itself, to write what is at hand
+            self._stop.set()
+            self._write(commands.put_back, job_id)
         except (CatalogError, StorageError) as error:
             self._finish(job_id, "failed", str(error))
         except Exception as error:
@@ -146,7 +149,7 @@ class Runner:
             except LockedError:
                 return  # the next one will tell
             if not mine:
-                raise JobTaken
+                raise JobTaken("the job was cancelled; the next run carries on")
             told_at = time.monotonic()
             self._watch(jobs.get_job(self._catalogue, job_id))
 
@@ -162,20 +165,6 @@ class Runner:
 
 def _now() -> datetime:
     return datetime.now(UTC)
-
-
-@contextmanager
-def _signals_call(handler: Callable[[int, object], None]) -> Iterator[None]:
-    """Let SIGTERM and SIGINT call `handler`; elsewhere than in the main thread, do nothing."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, handler) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, previous in before.items():
-            signal.signal(number, previous)
 
 
 def _train(catalogue: Catalogue, parameters: Parameters, progress: Progress) -> dict[str, Any]:
@@ -199,9 +188,13 @@ def _embed(catalogue: Catalogue, parameters: Parameters, progress: Progress) -> 
 
 
 def _assess(catalogue: Catalogue, parameters: Parameters, progress: Progress) -> dict[str, Any]:
+    from catalog_ai.services import run_page
     from catalog_ai.services.assessing import assess
 
-    return asdict(assess(catalogue, progress=progress))
+    waiting = run_page.unfinished(catalogue)
+    found = asdict(assess(catalogue, progress=progress))
+    run_page.write_again(catalogue, waiting)
+    return found
 
 
 def _project(catalogue: Catalogue, parameters: Parameters, progress: Progress) -> dict[str, Any]:
@@ -210,9 +203,16 @@ def _project(catalogue: Catalogue, parameters: Parameters, progress: Progress) -
     return {"projection_id": project_map(catalogue, progress=progress)}
 
 
+def _ingest(catalogue: Catalogue, parameters: Parameters, progress: Progress) -> dict[str, Any]:
+    from catalog_ai.services.retrying import try_again
+
+    return try_again(catalogue, **parameters, progress=progress)
+
+
 _HANDLERS: dict[str, Callable[[Catalogue, Parameters, Progress], dict[str, Any]]] = {
     "train": _train,
     "embed": _embed,
     "assess": _assess,
     "project": _project,
+    "ingest": _ingest,
 }

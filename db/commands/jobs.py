@@ -61,9 +61,10 @@ def claim_next(
     give_up_lost(session, now, silent_since)
     if session.scalar(select(Job.id).where(Job.state == "running").limit(1)) is not None:
         return None
-    # On a server a second claimer waits here, then finds the job taken; SQLite has one writer.
+    # Claimers come one after the other, as all writers do (`db.engine.write`). A job whose row
+    # somebody holds all the same, such as an administrator at work, is passed over.
     oldest = select(Job).where(Job.state == "queued").order_by(Job.id).limit(1)
-    job = session.scalar(oldest.with_for_update())
+    job = session.scalar(oldest.with_for_update(skip_locked=True))
     if job is None:
         return None
     job.state, job.worker_id, job.started_at = "running", worker_id, now

@@ -1,15 +1,16 @@
-"""Write products and what a model says of them."""
+"""Write products and what a model says of them, a batch at a time."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import update
+from sqlalchemy import delete, insert, update
 from sqlalchemy.orm import Session
 
-from db.schema import Embedding, Prediction, Product
+from db.schema import Embedding, Prediction, Product, ProductPhoto, RefusedPhoto
 from db.vectors import to_blob
 
 
@@ -24,12 +25,13 @@ class Output:
     trained_on: bool
 
 
-def add_product(session: Session, now: datetime, **columns: Any) -> int:
-    """Store a new product with the columns of `schema.Product`; return its id."""
-    product = Product(**columns, created_at=now, updated_at=now)
-    session.add(product)
-    session.flush()
-    return product.id
+def add_products(session: Session, now: datetime, rows: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Store new products, each with columns of `schema.Product`; return their ids, in order."""
+    if not rows:
+        return []
+    values = [{**row, "created_at": now, "updated_at": now} for row in rows]
+    statement = insert(Product).returning(Product.id, sort_by_parameter_order=True)
+    return list(session.scalars(statement, values))
 
 
 def update_product(session: Session, product_id: int, now: datetime, **columns: Any) -> None:
@@ -41,20 +43,89 @@ def update_product(session: Session, product_id: int, now: datetime, **columns: 
     )
 
 
-def store_output(session: Session, product_id: int, model_version_id: int, output: Output) -> None:
-    """Store prediction and embedding together, in the place of those of an earlier photo."""
-    key = {
-        "product_id": product_id,
-        "model_version_id": model_version_id,
-        "image_sha256": output.image_sha256,
-    }
-    session.merge(
-        Prediction(
-            **key,
-            probabilities=to_blob(output.probabilities),
-            top_label=output.top_label,
-            confidence=float(output.probabilities.max(initial=0.0)),
-            trained_on=output.trained_on,
-        )
+def retire(session: Session, product_ids: Sequence[int], run_id: int, now: datetime) -> None:
+    """Hide products that a run's feed no longer had."""
+    session.execute(
+        update(Product)
+        .where(Product.id.in_(product_ids))
+        .values(retired_run_id=run_id, version=Product.version + 1, updated_at=now)
     )
-    session.merge(Embedding(**key, dimension=len(output.vector), vector=to_blob(output.vector)))
+
+
+def store_further_photos(
+    session: Session, product_id: int, photos: Sequence[Mapping[str, Any]]
+) -> None:
+    """Put the further photos of a product, in their order, in the place of those it had."""
+    session.execute(delete(ProductPhoto).where(ProductPhoto.product_id == product_id))
+    if photos:
+        rows = [
+            {**photo, "product_id": product_id, "position": position}
+            for position, photo in enumerate(photos, 1)
+        ]
+        session.execute(insert(ProductPhoto), rows)
+
+
+def store_outputs(
+    session: Session,
+    model_version_id: int,
+    preprocessing_version: int,
+    outputs: Mapping[int, Output],
+) -> None:
+    """Store product id → prediction and embedding, in the place of those of earlier photos."""
+    if not outputs:
+        return
+    ids = list(outputs)
+    for table in (Prediction, Embedding):
+        session.execute(
+            delete(table).where(
+                table.model_version_id == model_version_id, table.product_id.in_(ids)
+            )
+        )
+    keys = [
+        {
+            "product_id": product_id,
+            "model_version_id": model_version_id,
+            "image_sha256": output.image_sha256,
+        }
+        for product_id, output in outputs.items()
+    ]
+    said = list(outputs.values())
+    session.execute(
+        insert(Prediction),
+        [
+            {
+                **key,
+                "probabilities": to_blob(output.probabilities),
+                "top_label": output.top_label,
+                "confidence": float(output.probabilities.max(initial=0.0)),
+                "trained_on": output.trained_on,
+            }
+            for key, output in zip(keys, said, strict=True)
+        ],
+    )
+    session.execute(
+        insert(Embedding),
+        [
+            {
+                **key,
+                "preprocessing_version": preprocessing_version,
+                "dimension": len(output.vector),
+                "vector": to_blob(output.vector),
+            }
+            for key, output in zip(keys, said, strict=True)
+        ],
+    )
+
+
+def store_refused(session: Session, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Remember bytes that the decoder refused; each has the columns of `schema.RefusedPhoto`."""
+    if not rows:
+        return
+    digests = [row["image_sha256"] for row in rows]
+    forget_refused(session, digests)
+    session.execute(insert(RefusedPhoto), list(rows))
+
+
+def forget_refused(session: Session, digests: Sequence[str]) -> None:
+    """Let bytes be tried again that were refused."""
+    session.execute(delete(RefusedPhoto).where(RefusedPhoto.image_sha256.in_(digests)))

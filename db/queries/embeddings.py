@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from db.queries.products import in_the_feed
 from db.schema import Embedding, ModelVersion, Product
 from db.vectors import matrix
 
@@ -23,7 +24,7 @@ class VectorTable:
 
 
 def vectors(session: Session, model_version_id: int) -> VectorTable:
-    """Return the vectors of all products that have one of their present photo."""
+    """Return the vectors of all products in the feed that have one of their present photo."""
     dimension = session.scalar(
         select(ModelVersion.dimension).where(ModelVersion.id == model_version_id)
     )
@@ -36,6 +37,7 @@ def vectors(session: Session, model_version_id: int) -> VectorTable:
         .where(
             Embedding.model_version_id == model_version_id,
             Embedding.image_sha256 == Product.image_sha256,
+            in_the_feed(),
         )
         .order_by(Product.id)
     ).all()

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.orm import Session
 
-from db.schema import Embedding, Product
+from db.schema import Embedding, Product, ProductPhoto, RefusedPhoto
 
 _AT_ONCE = 500  # names in one IN list; SQLite takes 32,766 at most
 
@@ -28,11 +28,30 @@ class ProductRow:
     attributes: dict[str, Any]
     review_state: str
     version: int
+    retired_run_id: int | None
+
+
+_COLUMNS = [getattr(Product, name) for name in ProductRow.__dataclass_fields__]
+
+
+@dataclass(frozen=True)
+class FurtherPhotoRow:
+    """A further photo of a product; the fields are those of `schema.ProductPhoto`."""
+
+    image_path: str
+    image_sha256: str
+    stored_image: str
+    thumbnail: str
+
+
+def in_the_feed() -> ColumnElement[bool]:
+    """Return the condition that a product is not retired: such are shown nowhere."""
+    return Product.retired_run_id.is_(None)
 
 
 def count(session: Session) -> int:
-    """Return how many products there are."""
-    return session.scalar(select(func.count()).select_from(Product)) or 0
+    """Return how many products there are, retired ones left out."""
+    return session.scalar(select(func.count()).select_from(Product).where(in_the_feed())) or 0
 
 
 def by_id(session: Session, product_id: int) -> ProductRow | None:
@@ -50,18 +69,63 @@ def by_ids(session: Session, product_ids: Sequence[int]) -> dict[int, ProductRow
     }
 
 
-def by_skus(session: Session, skus: Sequence[str]) -> dict[str, ProductRow]:
-    """Return SKU → product, for those that exist."""
-    return {
-        found.sku: row(found)
-        for part in _parts(skus)
-        for found in session.scalars(select(Product).where(Product.sku.in_(part)))
-    }
+def by_skus(
+    session: Session, skus: Sequence[str], *, to_change: bool = False
+) -> dict[str, ProductRow]:
+    """Return SKU → product, for those that exist, retired ones too.
+
+    With `to_change` the rows stay as they are until the transaction ends, whatever others want.
+    """
+    found: dict[str, ProductRow] = {}
+    for part in _parts(skus):
+        query = select(*_COLUMNS).where(Product.sku.in_(part))
+        if to_change:
+            query = query.with_for_update(of=Product)
+        found.update((values.sku, ProductRow(*values)) for values in session.execute(query))
+    return found
+
+
+def further_photos(
+    session: Session, product_ids: Sequence[int]
+) -> dict[int, tuple[FurtherPhotoRow, ...]]:
+    """Return product id → its further photos in their order, for those that have any."""
+    photos: dict[int, list[FurtherPhotoRow]] = {}
+    for part in _parts(product_ids):
+        query = (
+            select(ProductPhoto)
+            .where(ProductPhoto.product_id.in_(part))
+            .order_by(ProductPhoto.product_id, ProductPhoto.position)
+        )
+        for found in session.scalars(query):
+            names = FurtherPhotoRow.__dataclass_fields__
+            values = {name: getattr(found, name) for name in names}
+            photos.setdefault(found.product_id, []).append(FurtherPhotoRow(**values))
+    return {product_id: tuple(rows) for product_id, rows in photos.items()}
+
+
+def skus_in_the_feed(
+    session: Session, *, after_id: int = 0, limit: int = 10_000
+) -> list[tuple[int, str]]:
+    """Return (id, SKU) of products that are not retired, by id."""
+    query = (
+        select(Product.id, Product.sku)
+        .where(in_the_feed(), Product.id > after_id)
+        .order_by(Product.id)
+        .limit(limit)
+    )
+    return [(found.id, found.sku) for found in session.execute(query)]
+
+
+def refused_photos(session: Session, decoder_version: int) -> dict[str, tuple[str, str]]:
+    """Return sha256 → (code, reason) of bytes that this version of the decoder refused."""
+    query = select(RefusedPhoto).where(RefusedPhoto.decoder_version == decoder_version)
+    return {found.image_sha256: (found.code, found.reason) for found in session.scalars(query)}
 
 
 def everything(session: Session) -> list[ProductRow]:
-    """Return all products, by id."""
-    return [row(found) for found in session.scalars(select(Product).order_by(Product.id))]
+    """Return all products that are not retired, by id."""
+    query = select(Product).where(in_the_feed()).order_by(Product.id)
+    return [row(found) for found in session.scalars(query)]
 
 
 def label_spellings(session: Session) -> list[str]:
@@ -76,13 +140,17 @@ def label_spellings(session: Session) -> list[str]:
 
 
 def without_vector(
-    session: Session, model_version_id: int, *, after_id: int = 0, limit: int = 256
+    session: Session,
+    model_version_id: int,
+    preprocessing_version: int,
+    *,
+    after_id: int = 0,
+    limit: int = 256,
 ) -> list[ProductRow]:
     """Return products without a vector of their present photo under the model, by id."""
     has_vector = and_(
         Embedding.product_id == Product.id,
-        Embedding.model_version_id == model_version_id,
-        Embedding.image_sha256 == Product.image_sha256,
+        *_of_present_photo(model_version_id, preprocessing_version),
     )
     query = (
         select(Product)
@@ -94,21 +162,33 @@ def without_vector(
     return [row(found) for found in session.scalars(query)]
 
 
-def with_vector(session: Session, model_version_id: int, product_ids: Sequence[int]) -> set[int]:
+def with_vector(
+    session: Session,
+    model_version_id: int,
+    preprocessing_version: int,
+    product_ids: Sequence[int],
+) -> set[int]:
     """Return which of the products have a vector of their present photo under the model."""
     query = (
         select(Product.id)
         .join(Embedding, Embedding.product_id == Product.id)
-        .where(
-            Embedding.model_version_id == model_version_id,
-            Embedding.image_sha256 == Product.image_sha256,
-        )
+        .where(*_of_present_photo(model_version_id, preprocessing_version))
     )
     return {
         found
         for part in _parts(product_ids)
         for found in session.scalars(query.where(Product.id.in_(part)))
     }
+
+
+def _of_present_photo(
+    model_version_id: int, preprocessing_version: int
+) -> tuple[ColumnElement[bool], ...]:
+    return (
+        Embedding.model_version_id == model_version_id,
+        Embedding.image_sha256 == Product.image_sha256,
+        Embedding.preprocessing_version == preprocessing_version,
+    )
 
 
 def row(found: Product) -> ProductRow:

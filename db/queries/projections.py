@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from sqlalchemy import exists, select
 from sqlalchemy.orm import Session
 
+from db.queries.products import in_the_feed
 from db.queries.review import fresh
 from db.schema import LabelScore, Product, Projection, ProjectionPoint
 
@@ -56,6 +57,7 @@ def latest(session: Session, model_version_id: int) -> MapRow | None:
         .where(
             ProjectionPoint.projection_id == newest.id,
             Product.review_state != "not_product",
+            in_the_feed(),
         )
         .order_by(Product.id)
     ).all()

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from db.queries.products import ProductRow, row
+from db.queries.products import ProductRow, in_the_feed, row
 from db.schema import Assessment, Decision, LabelScore, Prediction, Product
 
 QUEUES = ("wrong", "second_look", "unknown", "decided")
@@ -88,10 +88,10 @@ def one(session: Session, model_version_id: int, product_id: int) -> ReviewRow |
 def many(
     session: Session, model_version_id: int, product_ids: list[int] | None = None
 ) -> list[ReviewRow]:
-    """Return products with what is known of their labels, by id; None for all."""
+    """Return products with what is known of their labels, by id; None for all in the feed."""
     query = _rows(model_version_id).order_by(Product.id)
     if product_ids is None:
-        return [_review_row(*found) for found in session.execute(query)]
+        return [_review_row(*found) for found in session.execute(query.where(in_the_feed()))]
     wanted = sorted(set(product_ids))
     parts = (wanted[start : start + _AT_ONCE] for start in range(0, len(wanted), _AT_ONCE))
     return [
@@ -106,7 +106,7 @@ def products_by_label(session: Session) -> dict[str, int]:
     counts = func.count()
     query = (
         select(Product.label_current, counts)
-        .where(Product.label_current.is_not(None))
+        .where(Product.label_current.is_not(None), in_the_feed())
         .group_by(Product.label_current)
         .order_by(counts.desc(), Product.label_current)
     )
@@ -142,17 +142,17 @@ def _members(queue: str, category: str | None) -> list[ColumnElement[bool]]:
         ],
         "decided": [Product.review_state.in_(DECIDED)],
     }
-    conditions = by_queue[queue]
+    conditions = [*by_queue[queue], in_the_feed()]
     return conditions if category is None else [*conditions, Product.label_current == category]
 
 
 def _order(queue: str) -> list[Any]:
     if queue == "wrong":
-        return [LabelScore.score.desc(), Product.id]
+        return [LabelScore.score.desc().nulls_last(), Product.id]
     if queue == "unknown":
         return [LabelScore.confidence.desc().nulls_last(), Product.id]
     last = select(func.max(Decision.id)).where(Decision.product_id == Product.id)
-    return [last.scalar_subquery().desc(), Product.id.desc()]
+    return [last.scalar_subquery().desc().nulls_last(), Product.id.desc()]
 
 
 def fresh(model_version_id: int) -> ColumnElement[bool]:

@@ -3,7 +3,7 @@
 from sqlalchemy import case, or_, select
 from sqlalchemy.orm import Session
 
-from db.queries.products import ProductRow, row
+from db.queries.products import ProductRow, in_the_feed, row
 from db.schema import Product
 
 _ESCAPE = "\\"
@@ -12,7 +12,7 @@ _ESCAPE = "\\"
 def find(session: Session, text: str, category: str | None, limit: int) -> list[ProductRow]:
     """Return products whose SKU or title contains `text`; those whose SKU starts with it first."""
     pattern = _literal(text)
-    query = select(Product).where(Product.review_state != "not_product")
+    query = select(Product).where(Product.review_state != "not_product", in_the_feed())
     if text:
         anywhere = f"%{pattern}%"
         query = query.where(

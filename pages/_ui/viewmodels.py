@@ -3,15 +3,20 @@
 import html
 import re
 from base64 import b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from catalog_ai.services.deciding import DecisionView
+from catalog_ai.services.jobs import JobView
 from catalog_ai.services.map import MapView
 from catalog_ai.services.review import QUEUES, QueueItem, ReviewProgress
-from catalog_ai.services.runs import RunView
+from catalog_ai.services.run_cards import card
+from catalog_ai.services.run_sections import Section
+from catalog_ai.services.runs import RunItemView, RunView
 
 ALL = "All categories"
 NO_LABEL = "no label"
@@ -94,12 +99,19 @@ def category_of(choice: str) -> str | None:
     return None if choice == ALL else choice
 
 
+def run_name(run: RunView, reader: tzinfo) -> str:
+    """Return how a run is called in a list."""
+    return f"{local(run.started_at, reader)}: {run.source}"
+
+
 def run_line(run: RunView) -> str:
     """Return what a run brought, in a line."""
     parts = [count(run.added, "new product"), f"{run.updated:,} changed"]
     parts.append(f"{run.unchanged:,} as they were")
     if run.quarantined:
-        parts.append(count(run.quarantined, "unreadable photo"))
+        parts.append(f"{run.quarantined:,} could not be used")
+    if run.retired:
+        parts.append(f"{run.retired:,} no longer delivered")
     return " · ".join(parts)
 
 
@@ -113,14 +125,90 @@ def runs_table(runs: tuple[RunView, ...], reader: tzinfo) -> list[dict[str, str]
             "New": f"{run.added:,}",
             "Changed": f"{run.updated:,}",
             "As they were": f"{run.unchanged:,}",
-            "Unreadable": f"{run.quarantined:,}",
+            "Not used": f"{run.quarantined:,}",
             "No photo": f"{run.missing:,}",
             "No row": f"{run.unlisted:,}",
+            "Hidden": f"{run.retired:,}",
             "Seconds": f"{run.seconds:,.1f}",
             "Photos a second": f"{run.images_per_second:,.0f}",
         }
         for run in runs
     ]
+
+
+def section_name(section: Section) -> str:
+    """Return a section's name with how many it holds."""
+    return f"{section.title} {section.count:,}" if section.count else section.title
+
+
+def first_section(sections: Sequence[Section]) -> str:
+    """Return the section to begin with: what could not be used, where there is any."""
+    names = [section.name for section in sections]
+    return "quarantined" if "quarantined" in names else names[0]
+
+
+def run_card(section: str, item: RunItemView, state: str = "") -> str:
+    """Return the words of an item of a run, as HTML; `state` is what became of it since."""
+    said = card(section, item)
+    lines = [f"<div class='clip' dir='auto'>{_bold(said.name, bool(said.reason))}</div>"]
+    if said.after:
+        lines.insert(0, f"<div>{_label(said.before)} → <b>{_label(said.after)}</b></div>")
+    elif said.before:
+        lines.insert(0, f"<div><b>{_label(said.before)}</b></div>")
+    for words in (said.reason, state):
+        if words:
+            lines.append(f"<div dir='auto'>{html.escape(words)}</div>")
+    for words in (said.doubt, " · ".join(part for part in (said.aside, said.code) if part)):
+        if words:
+            lines.append(f"<div class='muted'>{html.escape(words)}</div>")
+    return f"<div class='tile'>{''.join(lines)}</div>"
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What became of the last try of a refused photo, and whether another can be asked for."""
+
+    words: str
+    can_try: bool
+
+
+NOTHING_TRIED = Tried("", True)
+
+
+def tries_of(run: RunView, found: Sequence[JobView]) -> list[JobView]:
+    """Return the tries of one delivery, the newest first."""
+    return [job for job in found if job.kind == "ingest" and job.parameters["source"] == run.source]
+
+
+def tried(item: RunItemView, tries: Sequence[JobView]) -> Tried:
+    """Return what became of the last try of an item; `tries` are the newest first."""
+    last = next((job for job in tries if item.image in job.parameters.get("only", [])), None)
+    if item.settled == "dismissed":
+        return Tried("Dismissed.", False)
+    if last is None and item.settled == "open":
+        return NOTHING_TRIED
+    if last is None:
+        return Tried("It was asked to be tried again.", True)
+    if last.state == "queued":
+        return Tried("Will be tried again as soon as the worker is free.", False)
+    if last.state == "running":
+        return Tried("Is being tried again now.", False)
+    if last.state != "done":
+        return Tried(f"Could not be tried again: {last.message or last.state}", True)
+    if last.result.get("quarantined"):
+        return Tried("Was tried again and refused again: see the newest run.", True)
+    if item.settled == "open":
+        return Tried("Was tried again: the delivery no longer has it.", True)
+    return Tried("Was tried again: it is in now.", False)
+
+
+def _label(label: str) -> str:
+    """Return a label for HTML, in its own direction."""
+    return f"<bdi>{html.escape(label)}</bdi>"
+
+
+def _bold(text: str, bold: bool) -> str:
+    return f"<b>{html.escape(text)}</b>" if bold else html.escape(text)
 
 
 def verdict(item: QueueItem) -> str:

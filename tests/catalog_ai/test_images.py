@@ -2,7 +2,9 @@
 
 import os
 import struct
-import zlib
+import threading
+import time
+from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -11,76 +13,46 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms
+from PIL import Image
 
 from catalog_ai.errors import PhotoError
 from catalog_ai.images import (
     MAX_PIXELS,
+    MAX_SIDE,
+    MAX_SQUARE,
     decode,
     read_photo,
     resize_square,
+    small_jpeg,
     stored_copy,
     thumbnail,
 )
+from catalog_ai.integrity import MAX_GAP, MAX_PARTS, survey
 from catalog_ai.metadata import without_metadata
+from tests.corpus.making import (
+    PNG_SIGNATURE,
+    SECRET,
+    after_ihdr,
+    after_soi,
+    before_iend,
+    chunk,
+    encoded,
+    exif,
+    gradient,
+    many_scans,
+    noise,
+    png_header,
+    segment,
+    srgb_profile,
+    swapped_profile,
+    tags_with_gps,
+    turned,
+    webp_chunk,
+    webp_with,
+)
 from tests.helpers import photo_bytes
 
 FORMATS = ("JPEG", "PNG", "WEBP")
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-SECRET = b"51.5007N"  # stands for what must never be kept
-
-
-def gradient(width: int = 48, height: int = 32) -> Image.Image:
-    """A picture without any symmetry: red grows to the right, green downwards, one blue corner."""
-    pixels = np.zeros((height, width, 3), np.uint8)
-    pixels[..., 0] = np.linspace(0, 255, width).astype(np.uint8)[None, :]
-    pixels[..., 1] = np.linspace(0, 255, height).astype(np.uint8)[:, None]
-    pixels[: height // 4, : width // 4, 2] = 200
-    return Image.fromarray(pixels)
-
-
-def encoded(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
-    if kind == "WEBP":
-        options = {"lossless": True} | options
-    file = BytesIO()
-    image.save(file, kind, **options)
-    return file.getvalue()
-
-
-def exif(orientation: int) -> Image.Exif:
-    tags = Image.Exif()
-    tags[0x0112] = orientation
-    return tags
-
-
-def noise(width: int = 40, height: int = 40) -> Image.Image:
-    values = np.random.default_rng(3).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    return Image.fromarray(values)
-
-
-def chunk(name: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
-
-
-def png_header(width: int, height: int) -> bytes:
-    """A PNG that claims a size and holds hardly a pixel."""
-    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return (
-        PNG_SIGNATURE
-        + chunk(b"IHDR", header)
-        + chunk(b"IDAT", zlib.compress(b"\0" * 100))
-        + chunk(b"IEND", b"")
-    )
-
-
-def before_iend(data: bytes, *chunks: bytes) -> bytes:
-    end = data.rindex(b"IEND") - 4
-    return data[:end] + b"".join(chunks) + data[end:]
-
-
-def after_soi(data: bytes, marker: int, payload: bytes) -> bytes:
-    segment = b"\xff" + bytes([marker]) + struct.pack(">H", len(payload) + 2) + payload
-    return data[:2] + segment + data[2:]
 
 
 def code_of(data: bytes) -> str:
@@ -99,19 +71,7 @@ def test_every_exif_orientation_decodes_to_the_same_upright_pixels(
     orientation: int, kind: str
 ) -> None:
     upright = np.asarray(gradient())
-    # What a camera stores so that a viewer, following the EXIF standard, shows `upright`: the
-    # standard says where the stored row 0 and column 0 belong on the upright picture.
-    stored = {
-        1: upright,
-        2: upright[:, ::-1],  # row 0 top, column 0 right
-        3: upright[::-1, ::-1],  # bottom, right
-        4: upright[::-1],  # bottom, left
-        5: upright.transpose(1, 0, 2),  # left, top
-        6: upright.transpose(1, 0, 2)[:, ::-1][::-1][:, ::-1],  # right, top: rows run from right
-        7: upright[::-1, ::-1].transpose(1, 0, 2),  # right, bottom
-        8: upright.transpose(1, 0, 2)[:, ::-1],  # left, bottom
-    }[orientation]
-    image = Image.fromarray(np.ascontiguousarray(stored))
+    image = turned(orientation, upright)
     options: dict[str, Any] = {"exif": exif(orientation)}
     if kind == "JPEG":
         options |= {"quality": 95, "subsampling": 0}
@@ -177,21 +137,10 @@ def test_grey_becomes_three_equal_channels(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_an_srgb_profile_changes_nothing(kind: str) -> None:
-    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    profile = srgb_profile()
     plain = decode(encoded(gradient(), kind))
     tagged = decode(encoded(gradient(), kind, icc_profile=profile))
     assert np.abs(plain.astype(int) - tagged).max() <= 2
-
-
-def swapped_profile() -> bytes:
-    """sRGB with the red and green primaries exchanged: what it calls red is our green."""
-    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
-    count = struct.unpack(">I", profile[128:132])[0]
-    for entry in range(132, 132 + 12 * count, 12):
-        name = bytes(profile[entry : entry + 4])
-        if name in (b"rXYZ", b"gXYZ"):
-            profile[entry : entry + 4] = b"gXYZ" if name == b"rXYZ" else b"rXYZ"
-    return bytes(profile)
 
 
 def test_a_profile_is_applied() -> None:
@@ -228,6 +177,51 @@ def test_progressive_and_restarting_jpegs_survive(options: dict[str, Any]) -> No
     assert (decode(kept.data) == decode(data)).all()
     if "restart_marker_blocks" in options:
         assert b"\xff\xd0" in kept.data
+
+
+# --- decode: a large JPEG comes out reduced ------------------------------------------------------
+
+
+def flat_jpeg(size: tuple[int, int]) -> bytes:
+    return encoded(Image.new("L", size, 90), "JPEG")
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        ((4000, 3000), (1000, 750)),
+        ((3000, 4000), (750, 1000)),
+        ((6400, 4800), (800, 600)),
+        ((1600, 1200), (800, 600)),
+        ((1601, 801), (801, 401)),
+        ((1599, 1599), (1599, 1599)),
+        ((1600, 760), (1600, 760)),
+        ((8000, 800), (4000, 400)),
+        ((400, 533), (400, 533)),
+    ],
+)
+def test_a_large_jpeg_is_reduced_to_what_later_uses_need(
+    size: tuple[int, int], expected: tuple[int, int]
+) -> None:
+    height, width = decode(flat_jpeg(size)).shape[:2]
+    assert (width, height) == expected
+    assert max(width, height) >= min(MAX_SIDE, max(size))
+    assert min(width, height) >= min(MAX_SQUARE, min(size))
+
+
+@pytest.mark.parametrize("size", [(2400, 1800), (1801, 2703), (3300, 2501)])
+def test_a_reduced_jpeg_looks_like_the_whole_one(size: tuple[int, int]) -> None:
+    texture = noise(60, 60).resize(size, Image.Resampling.BICUBIC)
+    data = encoded(Image.blend(gradient(*size), texture, 0.5), "JPEG", quality=90)
+    with Image.open(BytesIO(data)) as image:
+        whole = np.asarray(image)
+    pixels = decode(data)
+    assert pixels.size < whole.size / 3
+    difference = resize_square(pixels, 224).astype(int) - resize_square(whole, 224)
+    assert np.abs(difference).mean() <= 2
+    kept = stored_copy(data, pixels)
+    with Image.open(BytesIO(kept.data)) as image:
+        assert max(image.size) == MAX_SIDE
 
 
 # --- decode: what is refused ---------------------------------------------------------------------
@@ -297,6 +291,55 @@ def test_too_many_bytes_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     assert caught.value.code == "too_large"
     monkeypatch.setattr("catalog_ai.images.MAX_BYTES", len(data))
     assert read_photo(path) == data
+
+
+def test_a_file_of_very_many_parts_is_damaged() -> None:
+    png, jpeg = encoded(gradient()), encoded(gradient(), "JPEG")
+    text, comment = chunk(b"tEXt", b"a\0b"), segment(0xFE, b"")
+    few, many = MAX_PARTS // 2, MAX_PARTS * 2
+    assert survey(after_ihdr(png, text * few)).whole
+    assert survey(after_soi(jpeg, comment * few)).whole
+    for data in (after_ihdr(png, text * many), after_soi(jpeg, comment * many)):
+        assert survey(data).heavy
+        assert code_of(data) == "damaged"
+
+
+@pytest.mark.parametrize("filling", [b"\0", b"\xff", b"\x55"])
+def test_a_jpeg_with_much_between_its_segments_is_damaged(filling: bytes) -> None:
+    """Pillow would go through it byte by byte."""
+    jpeg = encoded(gradient(), "JPEG")
+    few, many = (jpeg[:20] + filling * size + jpeg[20:] for size in (MAX_GAP // 2, MAX_GAP * 2))
+    assert survey(few).whole
+    assert decode(few).shape == (32, 48, 3)
+    assert survey(many).heavy
+    assert survey(jpeg[:20] + filling * MAX_GAP * 2).heavy
+    assert code_of(many) == "damaged"
+
+
+def test_scans_are_weighed_by_the_size_of_the_photo() -> None:
+    small = many_scans(gradient(), 500)
+    assert survey(small).scans > 500
+    assert decode(small).shape == (32, 48, 3)
+    with pytest.raises(PhotoError, match="scans") as caught:
+        decode(many_scans(Image.new("RGB", (1_600, 1_600)), 1_200))
+    assert caught.value.code == "damaged"
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_a_file_is_whole_with_its_last_byte_and_whatever_follows(kind: str) -> None:
+    data = encoded(noise(), kind)
+    assert survey(data).kind == survey(data[:-1]).kind == kind
+    assert survey(data).whole
+    assert survey(data + SECRET).whole
+    assert not survey(data[:-1]).whole
+
+
+def test_markers_inside_other_segments_are_no_scans_and_no_end() -> None:
+    preview = segment(0xE1, encoded(gradient(), "JPEG"))
+    data = after_soi(encoded(gradient(), "JPEG"), preview * 200)
+    assert survey(data).scans == 1
+    assert not survey(data[:-2]).whole
+    assert code_of(data[:-2]) == "damaged"
 
 
 @pytest.mark.parametrize("name", [b"cHRM", b"pHYs", b"gAMA", b"tRNS", b"iTXt", b"eXIf", b"acTL"])
@@ -387,6 +430,181 @@ def test_links_pipes_folders_and_missing_files_are_refused(tmp_path: Path) -> No
     }
 
 
+def read_code(path: Path, below: Path | None = None) -> str:
+    with pytest.raises(PhotoError) as caught:
+        read_photo(path, below)
+    return caught.value.code
+
+
+@pytest.mark.parametrize("name", ["a\0b.jpg", "a" * 300 + ".jpg", "\ud800.jpg"])
+def test_a_name_that_no_file_can_have_is_refused(tmp_path: Path, name: str) -> None:
+    assert read_code(tmp_path / name) == "unreadable"
+    assert read_code(tmp_path / name / "a.jpg", tmp_path) == "unreadable"
+
+
+def grow(path: Path) -> None:
+    with path.open("ab") as file:
+        file.write(b"more")
+
+
+def shorten(path: Path) -> None:
+    os.truncate(path, 100)
+
+
+def write_again(path: Path) -> None:
+    path.write_bytes(path.read_bytes())
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
+
+
+def replace(path: Path) -> None:
+    """Rename another file over it, with the same size and time."""
+    other = path.with_suffix(".part")
+    other.write_bytes(path.read_bytes())
+    os.utime(other, ns=(0, path.stat().st_mtime_ns))
+    other.rename(path)
+
+
+def move_away(path: Path) -> None:
+    path.rename(path.with_suffix(".moved"))
+
+
+CHANGES = [grow, shorten, write_again, replace, move_away]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: str(change.__name__))
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("folder", ["", "deep/deeper"])
+def test_a_photo_that_changes_while_it_is_read_is_left_for_the_next_run(
+    change: Callable[[Path], None],
+    when: str,
+    folder: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    path = tmp_path / folder / "a.jpg"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(photo_bytes())
+    asked: list[int] = []
+    real = os.fdopen
+
+    class Changing:
+        """A file that another program changes just before or after its bytes are read."""
+
+        def __init__(self, handle: int, mode: str) -> None:
+            self.file = real(handle, mode)
+
+        def __enter__(self) -> "Changing":
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self.file.close()
+
+        def read(self, size: int) -> bytes:
+            asked.append(size)
+            if when == "before":
+                change(path)
+            data: bytes = self.file.read(size)
+            if when == "after":
+                change(path)
+            return data
+
+    monkeypatch.setattr("catalog_ai.images.os.fdopen", Changing)
+    assert read_code(path, tmp_path) == "still_copying"
+    assert asked == [len(photo_bytes()) + 1]  # however much it grows, no more is read
+
+
+def test_a_photo_being_written_is_never_taken(tmp_path: Path) -> None:
+    path, stop = tmp_path / "a.jpg", threading.Event()
+    path.touch()
+    os.truncate(path, 20_000_000)
+
+    def append() -> None:
+        with path.open("ab", buffering=0) as file:
+            while not stop.is_set():
+                file.write(b"more")
+
+    writer = threading.Thread(target=append)
+    writer.start()
+    codes, deadline = set(), time.monotonic() + 10
+    try:
+        while "still_copying" not in codes and time.monotonic() < deadline:
+            try:
+                read_photo(path)
+            except PhotoError as error:
+                codes.add(error.code)
+    finally:
+        stop.set()
+        writer.join()
+    assert codes == {"still_copying"}
+    assert len(read_photo(path)) == path.stat().st_size  # finished a moment ago: taken at once
+
+
+def test_a_photo_deep_in_the_delivered_folder_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "real" / "2026" / "hats" / "a.jpg"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(photo_bytes())
+    assert read_photo(path, tmp_path / "real") == photo_bytes()
+    (tmp_path / "delivered").symlink_to(tmp_path / "real")  # the folder itself is trusted
+    below = tmp_path / "delivered"
+    assert read_photo(below / "2026" / "hats" / "a.jpg", below) == photo_bytes()
+
+
+def test_a_photo_directly_in_the_folder_costs_one_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.jpg").write_bytes(photo_bytes())
+    opened, real = [], os.open
+    monkeypatch.setattr(
+        "catalog_ai.images.os.open",
+        lambda *args, **options: opened.append(args[0]) or real(*args, **options),
+    )
+    read_photo(tmp_path / "a.jpg", tmp_path)
+    assert opened == [tmp_path / "a.jpg"]
+
+
+def test_no_way_leads_out_of_the_delivered_folder(tmp_path: Path) -> None:
+    feed, outside = tmp_path / "feed", tmp_path / "outside"
+    for folder in (feed / "hats", outside / "inner"):
+        folder.mkdir(parents=True)
+    for path in (feed / "a.jpg", feed / "hats" / "a.jpg", outside / "a.jpg"):
+        path.write_bytes(photo_bytes())
+    (outside / "inner" / "a.jpg").write_bytes(photo_bytes())
+    (feed / "link").symlink_to(outside)
+    (feed / "hats" / "link").symlink_to(outside)
+    (feed / "inside").symlink_to(feed / "hats")
+    (feed / "link.jpg").symlink_to(outside / "a.jpg")
+    (feed / "hats" / "link.jpg").symlink_to(feed / "a.jpg")
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    codes = {
+        name: read_code(feed / name, feed)
+        for name in (
+            *("link/a.jpg", "hats/link/a.jpg", "link/inner/a.jpg", "inside/a.jpg"),
+            *("../outside/a.jpg", "hats/../a.jpg", "hats/../../outside/a.jpg"),
+            *(str(outside / "a.jpg"), "link.jpg", "hats/link.jpg"),
+            *("a.jpg/a.jpg", "nowhere/a.jpg", "", "hats"),
+        )
+    }
+    assert codes == {
+        "link/a.jpg": "unsafe_path",
+        "hats/link/a.jpg": "unsafe_path",
+        "link/inner/a.jpg": "unsafe_path",
+        "inside/a.jpg": "unsafe_path",
+        "../outside/a.jpg": "unsafe_path",
+        "hats/../a.jpg": "unsafe_path",
+        "hats/../../outside/a.jpg": "unsafe_path",
+        str(outside / "a.jpg"): "unsafe_path",
+        "link.jpg": "not_a_file",
+        "hats/link.jpg": "not_a_file",
+        "a.jpg/a.jpg": "unreadable",
+        "nowhere/a.jpg": "unreadable",
+        "": "not_a_file",
+        "hats": "not_a_file",
+    }
+    with pytest.raises(PhotoError, match="links are not followed"):
+        read_photo(feed / "link" / "a.jpg", feed)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
 # --- stored_copy, thumbnail, resize_square -------------------------------------------------------
 
 
@@ -400,15 +618,6 @@ def test_a_photo_that_fits_keeps_its_pixels_and_format(kind: str) -> None:
         assert image.format == kind
 
 
-def tags_with_gps() -> Image.Exif:
-    tags = Image.Exif()
-    tags[0x0112] = 1
-    tags[0x010E] = SECRET.decode()  # ImageDescription
-    tags.get_ifd(0x8825)[1] = "N"
-    tags.get_ifd(0x8825)[29] = SECRET.decode()
-    return tags
-
-
 def talkative(kind: str) -> bytes:
     """A photo with everything in it that must not be kept."""
     options: dict[str, Any] = {"exif": tags_with_gps(), "xmp": b"<x:xmpmeta>" + SECRET}
@@ -416,19 +625,16 @@ def talkative(kind: str) -> bytes:
         options.pop("xmp")
     data = encoded(noise(), kind, **options)
     if kind == "JPEG":
-        data = after_soi(data, 0xFE, b"comment " + SECRET)
-        data = after_soi(data, 0xED, b"Photoshop 3.0\0" + SECRET)
+        comment = segment(0xFE, b"comment " + SECRET)
+        data = after_soi(data, comment, segment(0xED, b"Photoshop 3.0\0" + SECRET))
         jfif = data.index(b"JFIF\0")
         end = jfif - 2 + struct.unpack(">H", data[jfif - 2 : jfif])[0]
-        preview = b"JFXX\0\x10" + SECRET
-        segment = b"\xff\xe0" + struct.pack(">H", len(preview) + 2) + preview
-        data = data[:end] + segment + data[end:]
+        data = data[:end] + segment(0xE0, b"JFXX\0\x10" + SECRET) + data[end:]
     if kind == "PNG":
         itxt = b"XML:com.adobe.xmp\0\0\0\0\0<x:xmpmeta>" + SECRET
         data = before_iend(data, chunk(b"iTXt", itxt), chunk(b"tEXt", b"Comment\0" + SECRET))
     if kind == "WEBP":
-        extra = b"NOTE" + struct.pack("<I", len(SECRET)) + SECRET
-        data = data[:4] + struct.pack("<I", len(data) - 8 + len(extra)) + data[8:] + extra
+        data = webp_with(data, webp_chunk(b"NOTE", SECRET))
     return data + SECRET
 
 
@@ -489,6 +695,17 @@ def test_a_turned_photo_is_kept_upright() -> None:
     assert np.abs(again.astype(int) - pixels).mean() < 4
 
 
+def test_a_png_is_not_decoded_again_to_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = encoded(noise())
+    pixels = decode(data)
+
+    def fail(image: Image.Image) -> None:
+        raise AssertionError("the pixels were decoded a second time")
+
+    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", fail)
+    assert stored_copy(data, pixels).data == data
+
+
 def test_a_photo_with_a_profile_is_kept_in_srgb() -> None:
     image = Image.new("RGB", (20, 20), (255, 0, 0))
     data = encoded(image, icc_profile=swapped_profile())
@@ -498,7 +715,12 @@ def test_a_photo_with_a_profile_is_kept_in_srgb() -> None:
 
 @pytest.mark.parametrize(
     ("size", "expected"),
-    [((640, 480), (320, 240)), ((300, 1200), (80, 320)), ((100, 50), (100, 50))],
+    [
+        ((640, 480), (320, 240)),
+        ((300, 1200), (100, 400)),
+        ((401, 300), (201, 150)),
+        ((100, 50), (100, 50)),
+    ],
 )
 def test_a_thumbnail_contains_the_whole_picture(
     size: tuple[int, int], expected: tuple[int, int]
@@ -518,3 +740,14 @@ def test_a_square_is_squeezed_not_cropped() -> None:
     assert (np.diff(square[8, :, 0].astype(int)) > 0).all()
     assert square[0, 0, 0] < 16
     assert square[0, -1, 0] > 239
+
+
+def test_a_small_jpeg_holds_nothing_but_pixels() -> None:
+    data = encoded(noise(), "JPEG", exif=tags_with_gps(), comment=SECRET, xmp=SECRET)
+    with Image.open(BytesIO(data)) as image:
+        image.info |= {"icc_profile": SECRET, "dpi": (300, 300)}
+        small = small_jpeg(image)
+        assert image.info["comment"] == SECRET  # the caller's image is as it was
+    assert SECRET not in small
+    assert small == without_metadata(small, "JPEG")
+    assert small_jpeg(Image.fromarray(decode(data))) == small

@@ -11,12 +11,13 @@ from db.upgrade import upgrade
 
 
 @pytest.fixture
-def open_database(tmp_path: Path) -> Iterator[Callable[[], Engine]]:
-    """A function that opens the same file anew, as another process would."""
+def open_database(new_database: Callable[..., str]) -> Iterator[Callable[[], Engine]]:
+    """A function that opens the same database anew, as another process would."""
     opened: list[Engine] = []
+    url = new_database()
 
     def open_again() -> Engine:
-        opened.append(create(f"sqlite:///{tmp_path}/data/catalog.db"))
+        opened.append(create(url))
         return opened[-1]
 
     yield open_again

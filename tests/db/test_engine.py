@@ -1,5 +1,6 @@
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,6 +45,7 @@ def test_wal_only_where_its_reset_bug_is_fixed(version: tuple[int, ...], safe: b
     assert wal_is_safe(version) is safe
 
 
+@pytest.mark.sqlite("pragmas are SQLite's")
 def test_the_connection_is_as_the_rules_want_it(engine: Engine) -> None:
     with read(engine) as session:
         value = {
@@ -126,6 +128,31 @@ def test_a_read_sees_one_moment_while_others_write(engine: Engine) -> None:
     assert names(engine) == ["model"]
 
 
+def test_what_a_writer_has_read_is_still_true_when_it_writes(
+    engine: Engine, open_database: Callable[[], Engine]
+) -> None:
+    """Each adds the note whose number is how many there are: side by side, two would be alike."""
+    failures: list[BaseException] = []
+
+    def add(own: Engine) -> None:
+        try:
+            for _ in range(3):
+                with write(own) as session:
+                    count = session.execute(text("SELECT count(*) FROM notes")).scalar_one()
+                    time.sleep(0.01)
+                    session.add(note(f"{count}"))
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=add, args=(open_database(),)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert names(engine) == [f"{number}" for number in range(12)]
+
+
 def test_writers_that_first_read_wait_for_each_other(
     engine: Engine, open_database: Callable[[], Engine]
 ) -> None:
@@ -162,6 +189,9 @@ def test_a_busy_database_is_said_in_words(
             second.add(note("other"))
 
 
+@pytest.mark.sqlite(
+    "a file can be kept from growing; tests/db/test_server.py has the server's word"
+)
 def test_a_full_disk_is_said_in_words_and_leaves_nothing(engine: Engine) -> None:
     with pytest.raises(StorageError, match="disk is full"), write(engine) as session:
         pages = session.execute(text("PRAGMA page_count")).scalar_one()
@@ -171,6 +201,7 @@ def test_a_full_disk_is_said_in_words_and_leaves_nothing(engine: Engine) -> None
     assert names(engine) == []
 
 
+@pytest.mark.sqlite("a pragma does it; tests/db/test_server.py has the server's word")
 def test_a_read_only_database_is_said_in_words(engine: Engine) -> None:
     with pytest.raises(StorageError, match="may not be written"), write(engine) as session:
         session.execute(text("PRAGMA query_only = ON"))
@@ -204,7 +235,7 @@ def test_a_damaged_database_is_said_in_words(tmp_path: Path) -> None:
         ("catalog.db", "no database address"),
         ("sqlite://", "names no file"),
         ("sqlite:///:memory:", "names no file"),
-        ("postgresql://localhost/catalog", "install it with pip"),
+        ("mysql://localhost/catalog", "SQLite and PostgreSQL are"),
     ],
 )
 def test_an_address_that_cannot_be_used_says_why(url: str, words: str) -> None:

@@ -1,6 +1,7 @@
 """Every page in each of its states: empty, not ready, full, and in error."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,10 +10,20 @@ from streamlit.testing.v1 import AppTest
 
 from catalog_ai.config import PROJECT_ROOT
 from catalog_ai.errors import DatabaseError
-from catalog_ai.services import deciding, review
+from catalog_ai.services import deciding, jobs, review, runs
 from catalog_ai.services.catalogue import Catalogue
+from catalog_ai.services.reporting import run_item
+from db.commands import runs as commands
 from db.engine import write
-from db.schema import Assessment, LabelScore, ModelVersion, Product, Projection, ProjectionPoint
+from db.schema import (
+    Assessment,
+    LabelScore,
+    ModelVersion,
+    Product,
+    Projection,
+    ProjectionPoint,
+    RunItem,
+)
 from pages._ui import frame
 from tests.helpers import Seeded, seed_catalogue
 
@@ -212,15 +223,128 @@ def test_a_photo_that_is_none_is_refused_in_a_sentence(
     assert "no JPEG, PNG or WebP photo" in words(app)
 
 
+def refuse(catalogue: Catalogue, run_id: int, count: int) -> None:
+    """Let a run refuse `count` photos more."""
+    with write(catalogue.engine, touches=("runs",)) as session:
+        rows = [
+            run_item("quarantined", f"{HOSTILE}-{n}.jpg", code="damaged", reason=HOSTILE)
+            for n in range(count)
+        ]
+        commands.add_items(session, run_id, rows)
+        commands.set_counts(session, run_id, quarantined=count + 2)
+
+
+def labels(app: AppTest) -> list[str]:
+    return [button.label for button in app.button]
+
+
 def test_runs_list_what_could_not_be_used(seeded: Seeded) -> None:
     app = opened("Nightly runs")
-    headings = [heading.value for heading in app.subheader]
-    assert "Photos that could not be read (2)" in headings
+    assert "24 of 26 products came in on" in app.subheader[0].value
+    assert "the photo is incomplete or damaged: deliver it again" in words(app)
+    assert labels(app).count("Try again") == labels(app).count("Dismiss") == 2
+
+
+def test_each_section_of_a_run_can_be_seen(seeded: Seeded) -> None:
+    app = opened("Nightly runs")
+    sections = app.pills[0]
+    assert sections.options == [
+        *("New 24", "Labels that look wrong 6", "Could not be used 2"),
+        *("Rows whose photo did not come 1", "Photos that no row mentions 1"),
+    ]
+    for name, shown in (
+        *(("added", "Linen"), ("wrong", "suspicion 0.99")),
+        *(("missing", "ZZ-3.jpg"), ("unlisted", "ZZ-4.jpg")),
+    ):
+        app.pills[0].set_value(name).run()
+        assert not app.exception
+        assert shown in words(app)
+        assert "Try again" not in labels(app)
+
+
+def test_a_product_without_a_picture_is_shown_all_the_same(
+    catalogue: Catalogue, seeded: Seeded
+) -> None:
+    app = opened("Nightly runs")
+    app.pills[0].set_value("added").run()
+    assert "run-empty'" not in words(app)
+    shutil.rmtree(catalogue.settings.thumbnails)  # since the page was drawn
+    app.run()
+    assert not app.exception
+    assert words(app).count("run-empty'") == len(seeded.product_ids)
+
+
+def test_a_refused_photo_is_dismissed_and_reopened(catalogue: Catalogue, seeded: Seeded) -> None:
+    app = press(opened("Nightly runs"), "Dismiss")
+    assert "Dismissed." in words(app)
+    assert labels(app).count("Dismiss") == 1
+    assert runs.settled_counts(catalogue, seeded.run_id) == {"dismissed": 1, "open": 1}
+    app.toggle(key="runs.hide").set_value(True).run()
+    assert "Reopen" not in labels(app)
+    assert labels(app).count("Dismiss") == 1
+    app.toggle(key="runs.hide").set_value(False).run()
+    press(app, "Reopen")
+    assert runs.settled_counts(catalogue, seeded.run_id) == {"open": 2}
+    assert labels(app).count("Dismiss") == 2
+
+
+def test_a_refused_photo_is_tried_again(catalogue: Catalogue, seeded: Seeded) -> None:
+    app = press(named(opened("Nightly runs")), "Try again")
+    assert "Will be tried again as soon as the worker is free." in words(app)
+    assert labels(app).count("Try again") == 1
+    job = jobs.list_jobs(catalogue)[0]
+    assert (job.kind, job.requested_by) == ("ingest", "Ana")
+    jobs.run_jobs(catalogue, loop=False)
+    app.run()
+    assert "the folder /deliveries/tonight is gone" in words(app)
+    assert labels(app).count("Try again") == 2
+
+
+def test_hundreds_of_refused_photos_come_in_pages(catalogue: Catalogue, seeded: Seeded) -> None:
+    refuse(catalogue, seeded.run_id, 600)
+    app = opened("Nightly runs")
+    assert not app.exception
+    assert HOSTILE not in words(app)
+    assert labels(app).count("Dismiss") == 24
+    press(app, "Dismiss all shown (24)")
+    assert labels(app).count("Reopen") == 24
+    assert runs.settled_counts(catalogue, seeded.run_id) == {"dismissed": 24, "open": 578}
+    app.toggle(key="runs.hide").set_value(True).run()
+    assert labels(app).count("Dismiss") == 24
+    assert runs.get_run(catalogue, seeded.run_id).waiting == 578
+
+
+def test_a_click_on_what_is_gone_is_said_in_a_sentence(
+    catalogue: Catalogue, seeded: Seeded
+) -> None:
+    app = opened("Nightly runs")
+    with write(catalogue.engine) as session:
+        session.query(RunItem).filter(RunItem.outcome == "quarantined").delete()
+    press(app, "Dismiss")
+    assert not app.exception
+    assert "no refused photo or row has the number" in words(app)
+
+
+def test_a_run_of_nothing_says_so(catalogue: Catalogue, seeded: Seeded) -> None:
+    with write(catalogue.engine, touches=("runs",)) as session:
+        session.query(RunItem).delete()
+        commands.set_counts(session, seeded.run_id, missing=0, unlisted=0, seen=24)
+    app = opened("Nightly runs")
+    assert not app.exception
+    assert "nothing needs you" in app.subheader[0].value
+    assert "It brought nothing new" in words(app)
+
+
+def test_what_is_dismissed_needs_nobody_today(catalogue: Catalogue, seeded: Seeded) -> None:
+    app = opened("Today")
+    assert "4 photos or rows need you" in [link.proto.label for link in app.get("page_link")]
+    items = runs.run_items(catalogue, seeded.run_id, outcomes=("quarantined",))
+    runs.dismiss(catalogue, [item.id for item in items])
+    app.run()
+    assert "2 photos or rows need you" in [link.proto.label for link in app.get("page_link")]
 
 
 def test_models_can_be_trained_from_the_page(catalogue: Catalogue, seeded: Seeded) -> None:
-    from catalog_ai.services import jobs
-
     app = opened("Models")
     press(app, "Start")
     assert [job.kind for job in jobs.list_jobs(catalogue)] == ["train"]

@@ -1,13 +1,17 @@
 """What pages say, without a browser."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 
+from catalog_ai.services.jobs import JobView
 from catalog_ai.services.map import MapView
 from catalog_ai.services.review import ReviewProgress
+from catalog_ai.services.runs import RunItemView
 from pages._ui import viewmodels
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -82,3 +86,65 @@ def test_no_colour_on_the_map_stands_for_two_labels() -> None:
     assert len(named) == len(set(named)) == len(viewmodels.COLOURS)
     groups = {name: rows for name, _, rows in viewmodels.map_colours(view, "Looks wrong")}
     assert groups["Looks wrong"] == [2]
+
+
+REFUSED = RunItemView(
+    *(1, None, "A-1", "", "images/a.jpg", "quarantined", "damaged", "it is broken", None),
+    *(None, None, "", None, "retried", None),
+)
+
+
+def a_try(state: str, **values: Any) -> JobView:
+    told = {"message": "", "result": {}} | values
+    return JobView(
+        *(3, "ingest", "Try again", state, 0.0, told["message"], told["result"], "", NOW),
+        *(None, None, {"source": "/feed", "only": ["images/a.jpg", "A-1"]}),
+    )
+
+
+@pytest.mark.parametrize(
+    ("tries", "words", "can_try"),
+    [
+        ([], "It was asked to be tried again.", True),
+        ([a_try("queued")], "Will be tried again as soon as the worker is free.", False),
+        ([a_try("running")], "Is being tried again now.", False),
+        ([a_try("done", result={"added": 1})], "Was tried again: it is in now.", False),
+        (
+            [a_try("done", result={"quarantined": 1})],
+            "Was tried again and refused again: see the newest run.",
+            True,
+        ),
+        ([a_try("lost", message="gone")], "Could not be tried again: gone", True),
+        ([a_try("cancelled")], "Could not be tried again: cancelled", True),
+        ([a_try("queued"), a_try("failed")], "Will be tried again", False),
+        ([replace(a_try("queued"), parameters={"only": ["b.jpg"]})], "It was asked", True),
+    ],
+)
+def test_what_became_of_the_last_try(tries: list[JobView], words: str, can_try: bool) -> None:
+    found = viewmodels.tried(REFUSED, tries)
+    assert found.words.startswith(words)
+    assert found.can_try == can_try
+
+
+def test_a_try_does_not_outlive_what_a_person_decides() -> None:
+    done = [a_try("done", result={"added": 0, "quarantined": 0})]
+    assert viewmodels.tried(replace(REFUSED, settled="dismissed"), done).words == "Dismissed."
+    assert viewmodels.tried(replace(REFUSED, settled="open"), []) == viewmodels.NOTHING_TRIED
+    gone = viewmodels.tried(replace(REFUSED, settled="open"), done)
+    assert (gone.words, gone.can_try) == (
+        "Was tried again: the delivery no longer has it.",
+        True,
+    )
+
+
+def test_an_items_words_are_never_markup() -> None:
+    hostile = "<b>x</b>"
+    item = replace(
+        *(REFUSED,),
+        **dict.fromkeys(("sku", "title", "image", "code", "reason", "label_before"), hostile),
+        **dict.fromkeys(("label_after", "label", "suggestion"), hostile),
+    )
+    for section in ("added", "moved", "wrong", "quarantined", "missing"):
+        shown = viewmodels.run_card(section, item, hostile)
+        assert "<b>x" not in shown
+        assert "&lt;b&gt;x" in shown

@@ -24,6 +24,7 @@ PRODUCT = ProductRow(
     attributes={},
     review_state="open",
     version=1,
+    retired_run_id=None,
 )
 SCORE = ScoreRow(
     label="shirt",

@@ -2,18 +2,29 @@
 
 import csv
 import io
+import signal
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
-from catalog_ai.errors import BusyError, SourceError, UnknownVersionError
+from catalog_ai.data.sources import CategoryMap
+from catalog_ai.errors import (
+    BusyError,
+    SourceError,
+    StoppedError,
+    UnknownVersionError,
+    UsageError,
+)
 from catalog_ai.images import decode
-from catalog_ai.services import deciding, intake, jobs, review, runs
+from catalog_ai.services import deciding, intake, jobs, preparing, review, runs
 from catalog_ai.services.catalogue import Catalogue, revision
-from catalog_ai.services.ingest import embed_missing, ingest
-from catalog_ai.services.locking import only_one
+from catalog_ai.services.crew import Batch, Crew
+from catalog_ai.services.ingest import Wishes, embed_missing, ingest, read_categories
+from catalog_ai.services.locking import one_at_a_time
 from catalog_ai.services.photos import ensure_thumbnail
+from catalog_ai.services.preparing import Prepared
+from catalog_ai.services.retrying import try_again
 from catalog_ai.services.training import register
 from db.commands import products as commands
 from db.engine import read
@@ -73,7 +84,7 @@ def test_a_folder_per_category_comes_in(shop: Catalogue, tmp_path: Path) -> None
         model = models.active(session)
         assert model is not None
         ids = [product(shop, sku).id for sku in ("hat/same", "shoes/same", "hat-1", "shoes-1")]
-        assert products.with_vector(session, model.id, ids) == set(ids)
+        assert products.with_vector(session, model.id, 1, ids) == set(ids)
 
 
 def test_the_report_has_its_stable_keys(shop: Catalogue, tmp_path: Path) -> None:
@@ -171,31 +182,31 @@ def test_a_new_photo_is_looked_at_again(shop: Catalogue, tmp_path: Path) -> None
     with read(shop.engine) as session:
         model = models.active(session)
         assert model is not None
-        assert products.with_vector(session, model.id, [after.id]) == {after.id}
+        assert products.with_vector(session, model.id, 1, [after.id]) == {after.id}
 
 
 def test_a_batch_is_written_whole_or_not_at_all(
     shop: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = deliver(tmp_path / "in", dict.fromkeys("abcdef", "hat"))
-    monkeypatch.setattr(intake, "BATCH", 2)
+    monkeypatch.setattr(intake, "GROUP", 2)
     calls = 0
-    store = commands.store_output
+    store = commands.store_outputs
 
     def failing(*args: object) -> None:
         nonlocal calls
         calls += 1
-        if calls == 4:
+        if calls == 2:
             raise RuntimeError("the lights went out")
         store(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(commands, "store_output", failing)
+    monkeypatch.setattr(commands, "store_outputs", failing)
     with pytest.raises(RuntimeError, match="lights"):
         ingest(shop, folder)
     with read(shop.engine) as session:
         assert products.count(session) == 2
     assert runs.list_runs(shop)[0].state == "failed"
-    monkeypatch.setattr(commands, "store_output", store)
+    monkeypatch.setattr(commands, "store_outputs", store)
     report = ingest(shop, folder)
     assert (report.added, report.unchanged) == (4, 2)
 
@@ -204,7 +215,7 @@ def test_ctrl_c_leaves_whole_batches_and_the_next_run_carries_on(
     shop: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = deliver(tmp_path / "in", dict.fromkeys("abcd", "hat"))
-    monkeypatch.setattr(intake, "BATCH", 2)
+    monkeypatch.setattr(intake, "GROUP", 2)
 
     def interrupted(share: float, message: str) -> None:
         raise KeyboardInterrupt
@@ -218,7 +229,7 @@ def test_ctrl_c_leaves_whole_batches_and_the_next_run_carries_on(
 def test_only_one_ingest_at_a_time(shop: Catalogue, tmp_path: Path) -> None:
     folder = deliver(tmp_path / "in", {"a": "hat"})
     with (
-        only_one(shop.settings.locks / "ingest.lock", "busy"),
+        one_at_a_time(shop, "ingest", "busy"),
         pytest.raises(BusyError, match="another ingest is running"),
     ):
         ingest(shop, folder)
@@ -287,3 +298,217 @@ def test_photos_that_the_model_was_taught_are_marked(shop: Catalogue, tmp_path: 
     }
     assert marked == {"a": True, "b": False}
     assert embed_missing(shop, "two") == 0
+
+
+def test_several_photos_of_one_product_come_in_behind_the_main_one(
+    shop: Catalogue, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    for place, name in enumerate(("front", "back", "side")):
+        write_photo(folder / f"{name}.jpg", COLOURS[place])
+    manifest = folder / "manifest.csv"
+    manifest.write_text("sku,image,label\nA-1,front.jpg|back.jpg|side.jpg,hat\n")
+    report = ingest(shop, folder)
+    assert (report.seen, report.added, report.unlisted) == (1, 1, [])
+    row = product(shop, "A-1")
+    assert row.image_path == "front.jpg"
+
+    def further() -> list[str]:
+        with read(shop.engine) as session:
+            photos = products.further_photos(session, [row.id]).get(row.id, ())
+        assert all((shop.settings.home / photo.thumbnail).is_file() for photo in photos)
+        return [photo.image_path for photo in photos]
+
+    assert further() == ["back.jpg", "side.jpg"]
+    assert ingest(shop, folder).unchanged == 1
+    manifest.write_text("sku,image,label\nA-1,front.jpg|side.jpg,hat\n")
+    assert ingest(shop, folder).updated == 1
+    assert further() == ["side.jpg"]
+    manifest.write_text("sku,image,label\nA-1,side.jpg|front.jpg,hat\n")
+    assert ingest(shop, folder).updated == 1
+    assert product(shop, "A-1").image_path == "side.jpg"
+    assert further() == ["front.jpg"]
+    (folder / "front.jpg").write_bytes(b"not a photo any more")
+    report = ingest(shop, folder)
+    assert (report.updated, [p["image"] for p in report.quarantined]) == (1, ["front.jpg"])
+    assert further() == []
+
+
+def test_products_that_share_a_photo_both_stay(shop: Catalogue, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    write_photo(folder / "one.jpg")
+    (folder / "manifest.csv").write_text("sku,image,label\nA,one.jpg,hat\nB,one.jpg,shoes\n")
+    assert ingest(shop, folder).added == 2
+    assert product(shop, "A").image_sha256 == product(shop, "B").image_sha256
+
+
+def test_what_left_the_feed_is_hidden_and_comes_back(shop: Catalogue, tmp_path: Path) -> None:
+    ingest(shop, deliver(tmp_path / "in", {"a": "hat", "b": "hat", "c": "hat"}))
+    smaller = deliver(tmp_path / "later", {"a": "hat", "b": "hat"})
+    assert ingest(shop, smaller).retired == 0  # nobody asked for it
+    report = ingest(shop, smaller, wishes=Wishes(retire_missing="few"))
+    assert report.retired == 1
+    assert product(shop, "c").retired_run_id == report.run_id
+    with read(shop.engine) as session:
+        assert products.count(session) == 2
+    assert ingest(shop, smaller, wishes=Wishes(retire_missing="few")).retired == 0
+    assert ingest(shop, tmp_path / "in").updated == 1
+    assert product(shop, "c").retired_run_id is None
+
+
+def test_a_delivery_that_was_cut_short_hides_nothing(shop: Catalogue, tmp_path: Path) -> None:
+    ingest(shop, deliver(tmp_path / "in", dict.fromkeys("abcd", "hat")))
+    short = deliver(tmp_path / "later", {"a": "hat"})
+    report = ingest(shop, short, wishes=Wishes(retire_missing="few"))
+    assert report.retired == 0
+    assert "3 of 4 products are not in this delivery" in report.message
+    assert ingest(shop, short, wishes=Wishes(retire_missing="any")).retired == 3
+
+
+def test_a_product_whose_photo_did_not_come_is_still_in_the_feed(
+    shop: Catalogue, tmp_path: Path
+) -> None:
+    folder = deliver(tmp_path / "in", {"a": "hat", "b": "hat", "c": "hat"})
+    ingest(shop, folder)
+    (folder / "images" / "c.jpg").unlink()
+    assert ingest(shop, folder, wishes=Wishes(retire_missing="few")).retired == 0
+
+
+def test_a_row_that_cannot_be_read_may_be_of_any_product(shop: Catalogue, tmp_path: Path) -> None:
+    folder = deliver(tmp_path / "in", {"a": "hat", "b": "hat", "c": "hat"})
+    ingest(shop, folder)
+    (folder / "manifest.csv").write_text("image,label\na,hat\nb,hat\nc,hat,too,many\n")
+    report = ingest(shop, folder, wishes=Wishes(retire_missing="any"))
+    assert report.retired == 0
+    assert "1 rows cannot be read" in report.message
+
+
+def test_a_photo_tried_again_is_read_as_its_delivery_was(shop: Catalogue, tmp_path: Path) -> None:
+    folder = deliver(tmp_path / "in", {"a": "Polo"})
+    (folder / "manifest.csv").rename(folder / "feed.csv")
+    (folder / "feed.csv").write_text("Photo,label\na,Polo\n")
+    (folder / "images" / "a.jpg").write_bytes(b"no photo")
+    mapping = CategoryMap({"polo": "t-shirt"})
+    wishes = Wishes(columns={"image": "Photo"}, categories=mapping)
+    assert len(ingest(shop, folder / "feed.csv", wishes=wishes).quarantined) == 1
+    (item,) = runs.run_items(shop, 1, outcomes=["quarantined"])
+    write_photo(folder / "images" / "a.jpg")
+    job = jobs.get_job(shop, runs.retry(shop, item.id))
+    assert try_again(shop, **job.parameters)["added"] == 1
+    assert product(shop, "a").label_current == "t-shirt"
+
+
+def test_the_page_of_a_run_is_written_however_it_ends(
+    shop: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = deliver(tmp_path / "in", {"a": "hat", "b": "hat"})
+    page = tmp_path / "run.html"
+    ingest(shop, folder, wishes=Wishes(page=str(page)))
+    assert "<title>" in page.read_text()
+    page.unlink()
+    monkeypatch.setattr(intake, "retire_missing", None)
+    with pytest.raises(TypeError):
+        ingest(shop, folder, wishes=Wishes(page=str(page), retire_missing="few"))
+    assert page.is_file()
+
+
+def test_only_a_whole_delivery_retires(shop: Catalogue, tmp_path: Path) -> None:
+    folder = deliver(tmp_path / "in", {"a": "hat"})
+    with pytest.raises(UsageError, match="leave --only and --limit out"):
+        ingest(shop, folder, wishes=Wishes(retire_missing="few", limit=1))
+
+
+def test_a_dry_run_says_what_would_happen_and_changes_nothing(
+    shop: Catalogue, tmp_path: Path
+) -> None:
+    folder = deliver(tmp_path / "in", {"a": "hat", "b": "hat"})
+    ingest(shop, folder)
+    deliver(tmp_path / "in", {"a": "shoes", "b": "hat", "c": "hat"})
+    (folder / "images" / "bad.jpg").write_bytes(b"no photo")
+    (folder / "manifest.csv").write_text("image,label\na,shoes\nb,hat\nc,hat\nbad,hat\n")
+    topics = ("products", "labels", "embeddings", "runs", "jobs")
+    before, files = revision(shop, *topics), sorted(shop.settings.home.rglob("*.jpg"))
+    report = ingest(shop, folder, wishes=Wishes(dry_run=True))
+    counts = (report.added, report.updated, report.unchanged, len(report.quarantined))
+    assert (report.run_id, *counts) == (0, 1, 1, 1, 1)
+    assert revision(shop, *topics) == before
+    assert sorted(shop.settings.home.rglob("*.jpg")) == files
+
+
+def test_a_part_of_a_delivery(shop: Catalogue, tmp_path: Path) -> None:
+    folder = deliver(tmp_path / "in", dict.fromkeys("abcd", "hat"))
+    assert ingest(shop, folder, wishes=Wishes(limit=1)).added == 1
+    report = ingest(shop, folder, wishes=Wishes(only=frozenset({"c", "images/d.jpg"})))
+    assert (report.seen, report.added) == (2, 2)
+    assert ingest(shop, folder).added == 1
+
+
+def test_refused_bytes_are_not_decoded_again(
+    shop: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = deliver(tmp_path / "in", {"a": "hat"})
+    (folder / "images" / "a.jpg").write_bytes(b"no photo")
+    first = ingest(shop, folder).quarantined
+    monkeypatch.setattr(preparing, "decode", None)
+    assert ingest(shop, folder).quarantined == first
+    monkeypatch.undo()
+    write_photo(folder / "images" / "a.jpg")
+    assert ingest(shop, folder).added == 1
+
+
+def test_a_decision_made_while_photos_are_read_is_not_overwritten(
+    shop: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest(shop, deliver(tmp_path / "in", {"a": "hat"}))
+    folder = deliver(tmp_path / "in", {"a": "hat"}, colour="#3b5b8c")
+    finish = Crew.finish
+
+    def slow(self: Crew, batch: Batch) -> list[Prepared]:
+        found = finish(self, batch)
+        decide(shop, "a", "relabel", "shoes")
+        return found
+
+    monkeypatch.setattr(Crew, "finish", slow)
+    report = ingest(shop, folder)
+    row = product(shop, "a")
+    assert (row.label_current, row.review_state) == ("shoes", "second_look")
+    assert report.second_look == 1
+
+
+def test_labels_that_are_no_category_are_counted(shop: Catalogue, tmp_path: Path) -> None:
+    report = ingest(shop, deliver(tmp_path / "in", {"a": "Polo", "b": "polo", "c": "hat"}))
+    assert list(report.unknown_labels.values()) == [2]
+
+
+def test_a_mapping_gives_labels_their_category(shop: Catalogue, tmp_path: Path) -> None:
+    mapping = tmp_path / "categories.txt"
+    mapping.write_text("Polo = t-shirt\nNot sure = ?\n")
+    folder = deliver(tmp_path / "in", {"a": "Polo", "b": "Not sure"})
+    ingest(shop, folder, wishes=Wishes(categories=read_categories(mapping)))
+    assert product(shop, "a").label_current == "t-shirt"
+    assert product(shop, "b").label_current is None
+
+
+def test_a_new_model_looks_at_everything_again(shop: Catalogue, tmp_path: Path) -> None:
+    folder = deliver(tmp_path / "in", {"a": "hat", "b": "hat"})
+    ingest(shop, folder)
+    register(shop, fake_model(shop.settings.models, "two"), activate=True)
+    report = ingest(shop, folder)
+    assert (report.unchanged, report.computed) == (2, 2)
+    assert ingest(shop, folder).computed == 0
+
+
+def test_a_signal_ends_the_run_once_what_is_at_hand_is_written(
+    shop: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = deliver(tmp_path / "in", dict.fromkeys("abcdef", "hat"))
+    monkeypatch.setattr(intake, "GROUP", 2)
+
+    def told(share: float, message: str) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+    with pytest.raises(StoppedError, match="stopped after 2 of 6 products") as caught:
+        ingest(shop, folder, progress=told)
+    assert caught.value.exit_code == 143
+    assert runs.list_runs(shop)[0].state == "stopped"
+    assert ingest(shop, folder).unchanged == 2

@@ -39,6 +39,15 @@ def run(catalogue: Catalogue, **options: Any) -> int:
     return jobs.run_jobs(catalogue, **{"loop": False, "poll_seconds": 0.01} | options)
 
 
+def environment(catalogue: Catalogue) -> dict[str, str]:
+    """Return what another process needs to open the same catalogue."""
+    return {
+        "CATALOG_HOME": str(catalogue.settings.home),
+        "CATALOG_DATABASE_URL": catalogue.settings.database_url,
+        "PYTHONPATH": str(PROJECT_ROOT),
+    }
+
+
 def workers(catalogue: Catalogue) -> list[Worker]:
     with read(catalogue.engine) as session:
         return list(session.scalars(select(Worker).order_by(Worker.id)))
@@ -383,7 +392,7 @@ def test_the_loop_ends_politely(catalogue: Catalogue) -> None:
     process = subprocess.Popen(
         [sys.executable, "-m", "catalog_ai.worker", "--loop"],
         cwd=catalogue.settings.home,
-        env={"CATALOG_HOME": str(catalogue.settings.home), "PYTHONPATH": str(PROJECT_ROOT)},
+        env=environment(catalogue),
         stderr=subprocess.PIPE,
     )
     try:
@@ -413,7 +422,7 @@ def test_a_killed_worker_leaves_its_job_lost(
     )
     done = subprocess.run(
         [sys.executable, "-c", script],
-        env={"CATALOG_HOME": str(catalogue.settings.home), "PYTHONPATH": str(PROJECT_ROOT)},
+        env=environment(catalogue),
         timeout=60,
         check=False,
     )
@@ -464,3 +473,46 @@ def test_training_and_embedding_get_the_parameters_of_their_job(
     embed, train, _ = list_jobs(catalogue)
     assert embed.result == {"embedded": 12}
     assert train.result == {"version": "new", "is_active": True, "metrics": {"accuracy": 0.9}}
+
+
+def test_a_try_of_refused_photos_gets_the_parameters_of_its_job(
+    catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[Any] = []
+
+    def try_again(
+        catalogue: Catalogue, source: str, only: list[str], progress: Progress
+    ) -> dict[str, Any]:
+        progress(1.0, "1 of 1")
+        called.append((source, only))
+        return {"added": 1}
+
+    monkeypatch.setattr("catalog_ai.services.retrying.try_again", try_again)
+    number = enqueue(catalogue, "ingest", {"source": "/feed", "only": ["a.jpg"]})
+    assert run(catalogue) == 0
+    assert called == [("/feed", ["a.jpg"])]
+    job = get_job(catalogue, number)
+    assert (job.title, job.result) == ("Try refused photos again", {"added": 1})
+
+
+def test_a_cancelled_ingest_says_why_its_run_ended(
+    catalogue: Catalogue, do: Callable[[Handler], None]
+) -> None:
+    """The run is closed with the words of what interrupted it."""
+    said: list[str] = []
+
+    def work(
+        catalogue: Catalogue, parameters: dict[str, Any], progress: Progress
+    ) -> dict[str, Any]:
+        cancel(catalogue, number)
+        try:
+            progress(0.5, "half")
+        except working.JobTaken as error:
+            said.append(str(error))
+            raise
+        return {}
+
+    do(work)
+    number = enqueue(catalogue, "ingest")
+    assert run(catalogue) == 0
+    assert said == ["the job was cancelled; the next run carries on"]

@@ -63,7 +63,8 @@ def test_one_folder_per_category(tmp_path: Path) -> None:
     ]
     assert all(item.path == source.root / item.image for item in source.items)
     assert {item.split for item in source.items} == {None}
-    assert source.problems == source.missing == source.unlisted == ()
+    assert codes(source) == [("hat/notes.txt", "format_not_allowed")]
+    assert source.missing == source.unlisted == ()
 
 
 @pytest.mark.parametrize("held_out", ["validation", "valid", "val", "Validation"])
@@ -130,13 +131,13 @@ def test_links_are_reported_and_not_followed(tmp_path: Path) -> None:
     (inside / "linked").symlink_to(outside, target_is_directory=True)
     source = read_source(inside)
     assert set(labels(source)) == {"a"}
-    assert codes(source) == [("hat/link.jpg", "unsafe_path")]
+    assert codes(source) == [("linked", "unsafe_path"), ("hat/link.jpg", "unsafe_path")]
 
 
-@pytest.mark.parametrize("name", ["empty", "missing", "file.txt"])
+@pytest.mark.parametrize("name", ["empty", "missing", "file.txt", "photo.jpg"])
 def test_a_folder_without_photos_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
-    (tmp_path / "file.txt").touch()
+    touch(tmp_path, "file.txt", "photo.jpg")
     with pytest.raises(SourceError, match=name):
         read_source(tmp_path / name)
 
@@ -185,6 +186,18 @@ def test_the_ending_and_the_images_folder_may_be_left_out(tmp_path: Path, name: 
 def test_a_sku_column_alone_finds_the_photo_of_that_name(tmp_path: Path) -> None:
     source = manifest(tmp_path, "sku,label\nA-1,hat\n", "images/A-1.jpg")
     assert labels(source) == {"A-1": "hat"}
+
+
+@pytest.mark.parametrize(
+    ("name", "image"),
+    [("a", "a.jpg"), ("a.png", "a.png"), ("b", "images/b.jpg"), ("images/a", "images/a.jpg")],
+)
+def test_of_several_photos_the_exact_and_then_the_first_is_meant(
+    tmp_path: Path, name: str, image: str
+) -> None:
+    photos = ("a.jpg", "a.png", "images/a.jpg", "images/b.jpg", "images/b.png")
+    (item,) = manifest(tmp_path, f"image\n{name}\n", *photos).items
+    assert item.image == image
 
 
 def test_photo_names_are_compared_composed(tmp_path: Path) -> None:
@@ -353,5 +366,6 @@ def test_the_nightly_feed_is_read_whole(photos_root: Path) -> None:
     assert len(source.items) == 420
     assert len(source.missing) == 3
     assert len(source.unlisted) == 30
-    assert source.problems == ()
+    assert codes(source) == [("LICENSE", "format_not_allowed")]
+    assert source.items[0].attributes.keys() == {"sender_id", "kids"}
     assert all(item.path.suffix in sources.PHOTO_ENDINGS for item in source.items)

@@ -1,0 +1,1 @@
+"""How a delivery is read: entries on disk, rows of a manifest, and the products they make."""

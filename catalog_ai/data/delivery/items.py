@@ -1,0 +1,61 @@
+"""What a delivery is made of: products, their photos, and what is wrong with it."""
+
+import unicodedata
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+Split = Literal["train", "validation"]
+
+
+@dataclass(frozen=True, slots=True)
+class FurtherPhoto:
+    """A photo of a product beside its main one; `image` is its path relative to the source."""
+
+    path: Path
+    image: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceItem:
+    """One product as delivered; `image` is its path relative to the source, as reported.
+
+    `path` and `image` are of the main photo, `more` are the others in the feed's order.
+    `attributes` holds every other column under its casefolded name, as text.
+    """
+
+    sku: str
+    path: Path
+    image: str
+    label: str | None
+    title: str = ""
+    attributes: dict[str, str] = field(default_factory=dict)
+    split: Split | None = None
+    more: tuple[FurtherPhoto, ...] = ()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One photo or row that cannot be used: a stable code and a sentence."""
+
+    image: str
+    code: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """What one delivery holds, in a fixed order."""
+
+    root: Path
+    kind: Literal["folders", "manifest", "flat"]
+    items: tuple[SourceItem, ...]
+    missing: tuple[str, ...] = ()  # photos that a row names and that never came
+    unlisted: tuple[str, ...] = ()  # photos that no row mentions
+    problems: tuple[Problem, ...] = ()
+    without_photo: tuple[str, ...] = ()  # SKUs of rows none of whose photos can be used
+
+
+def clean_sku(text: str) -> str:
+    """Return a SKU trimmed and in NFC, so that one product never gets two spellings."""
+    return text.strip() if text.isascii() else unicodedata.normalize("NFC", text).strip()

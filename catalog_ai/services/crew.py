@@ -1,0 +1,150 @@
+"""Processes that prepare photos beside the one that runs the ingest.
+
+A photo may bring the process down that decodes it: then the others of its batch are prepared again,
+one by one, and the culprit is refused. Processes are started afresh, never forked, so that they
+inherit no lock; they end when their parent does, however it ends.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
+from multiprocessing.connection import wait
+from typing import Any
+
+from catalog_ai.services.preparing import Order, Prepared, Preparer, Refusal
+from catalog_ai.services.signals import ENDING
+
+CHUNK = 8  # orders a process is given at once
+PATIENCE_SECONDS = 120.0  # no photo takes longer, unless its decoder hangs
+DIED = "decoder_died", "the photo brought the decoder down: save it anew and deliver it again"
+# What becomes of a batch whose processes have died, hang, or were ended because of another batch.
+_LOST = (BrokenProcessPool, TimeoutError, CancelledError)
+
+
+class Crew:
+    """`workers` processes; with 0 of them everything happens in this one, when it is asked for."""
+
+    def __init__(self, workers: int, preparer: Preparer) -> None:
+        self._workers = workers
+        self._preparer = preparer
+        self._pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> "Crew":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
+
+    def start(self) -> None:
+        """Start the processes and wait for them; otherwise the first batch does."""
+        if self._workers:
+            waiting = [self._submit([]) for _ in range(self._workers)]
+            for future in waiting:
+                future.result(PATIENCE_SECONDS)
+
+    def begin(self, orders: Sequence[Order]) -> "Batch":
+        """Start to prepare a batch; `finish` waits for it."""
+        chunks = [orders[start : start + CHUNK] for start in range(0, len(orders), CHUNK)]
+        if not self._workers:
+            return Batch(chunks, [])
+        return Batch(chunks, [self._submit(chunk) for chunk in chunks])
+
+    def finish(self, batch: "Batch") -> list[Prepared]:
+        """Return what became of each order of a batch, in its order."""
+        if not self._workers:
+            return [found for chunk in batch.chunks for found in self._preparer(chunk)]
+        found: list[Prepared] = []
+        for chunk, future in zip(batch.chunks, batch.futures, strict=True):
+            try:
+                found += future.result(PATIENCE_SECONDS)
+            except _LOST as error:
+                if isinstance(error, TimeoutError):
+                    self._end()  # what hangs would keep the next ones waiting
+                found += [self._alone(order) for order in chunk]
+        return found
+
+    def _alone(self, order: Order) -> Prepared:
+        """Prepare one order with nothing else at hand; refuse it where that breaks the process."""
+        for _ in range(2):  # the first may find the pool broken by another
+            future = self._submit([order])
+            try:
+                return future.result(PATIENCE_SECONDS)[0]
+            except _LOST:
+                self._end()
+        return Prepared((), None, (Refusal(0, *DIED),))
+
+    def _submit(self, orders: Sequence[Order]) -> "Future[list[Prepared]]":
+        for _ in range(2):
+            if self._pool is None:
+                self._pool = _pool(self._workers)
+            try:
+                with _signals_wait():
+                    return self._pool.submit(self._preparer, orders)
+            except BrokenProcessPool:
+                self._end()
+        raise BrokenProcessPool("processes that decode photos cannot be started")
+
+    def _end(self) -> None:
+        """End the processes; one that hangs is killed.
+
+        One that is killed while it sends a result has sent a part of it. The pool would wait for
+        the rest for as long as anybody can write to that pipe, and this process for the pool:
+        hence our own end of the pipe is closed.
+        """
+        if self._pool is None:
+            return
+        for process in list((self._pool._processes or {}).values()):
+            process.kill()
+        results: Any = self._pool._result_queue
+        results._writer.close()
+        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool = None
+
+
+class Batch:
+    """Orders under way."""
+
+    def __init__(
+        self, chunks: list[Sequence[Order]], futures: "list[Future[list[Prepared]]]"
+    ) -> None:
+        self.chunks = chunks
+        self.futures = futures
+
+
+@contextmanager
+def _signals_wait() -> Iterator[None]:
+    """Hold SIGTERM and SIGINT back, also from the processes that are started meanwhile.
+
+    A signal to the whole group, such as Ctrl-C, would end them before they can ignore it.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _pool(workers: int) -> ProcessPoolExecutor:
+    resource_tracker.ensure_running()  # else the first process starts it, and it lets signals in
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_process)
+
+
+def _prepare_process() -> None:
+    """Leave signals to the parent, who finishes its batch first, and end when it is gone."""
+    for number in ENDING:
+        signal.signal(number, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)

@@ -1,0 +1,84 @@
+"""Look at the whole catalogue with another model, from the copies that are kept."""
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+
+from catalog_ai.services.catalogue import Catalogue
+from catalog_ai.services.classifying import Classifier, Progress
+from catalog_ai.services.crew import Batch, Crew
+from catalog_ai.services.preparing import Order, Prepared, Preparer
+from db.commands import products as commands
+from db.engine import read, write
+from db.queries import products
+from db.queries.products import ProductRow
+
+_GROUP = 64  # products of one transaction
+_AHEAD = 2  # groups that are being read while one is computed
+
+
+class Embedder:
+    """Gives every product a prediction and a vector of its present photo under one model."""
+
+    def __init__(self, catalogue: Catalogue, classifier: Classifier) -> None:
+        self._catalogue = catalogue
+        self._classifier = classifier
+
+    def run(self, progress: Progress | None) -> int:
+        """Return how many products were looked at; those whose copy is gone are left out."""
+        settings = self._catalogue.settings
+        side = self._classifier.preprocessing.square
+        preparer = Preparer(settings, settings.home, side, {}, keeps=False)
+        with read(self._catalogue.engine) as session:
+            total = products.count(session)
+        done = 0
+        with Crew(settings.workers, preparer) as crew:
+            for group, found in self._read_all(crew):
+                done += self._look(group, found)
+                if progress is not None:
+                    progress(min(1.0, done / max(1, total)), f"{done:,} of {total:,} photos")
+        return done
+
+    def _read_all(self, crew: Crew) -> Iterator[tuple[list[ProductRow], list[Prepared]]]:
+        under_way: deque[tuple[list[ProductRow], Batch]] = deque()
+        for group in self._groups():
+            orders = [
+                Order((str(self._catalogue.settings.home / product.stored_image),))
+                for product in group
+            ]
+            under_way.append((group, crew.begin(orders)))
+            if len(under_way) > _AHEAD:
+                first, batch = under_way.popleft()
+                yield first, crew.finish(batch)
+        for last, batch in under_way:
+            yield last, crew.finish(batch)
+
+    def _groups(self) -> Iterator[list[ProductRow]]:
+        last = 0
+        while True:
+            with read(self._catalogue.engine) as session:
+                group = products.without_vector(
+                    session,
+                    self._classifier.row.id,
+                    self._classifier.preprocessing.version,
+                    after_id=last,
+                    limit=_GROUP,
+                )
+            if not group:
+                return
+            yield group
+            last = group[-1].id
+
+    def _look(self, group: Sequence[ProductRow], found: Sequence[Prepared]) -> int:
+        there = [
+            (product, prepared.square)
+            for product, prepared in zip(group, found, strict=True)
+            if prepared.square is not None
+        ]
+        outputs = self._classifier.outputs(
+            [square for _, square in there], [product.image_sha256 for product, _ in there]
+        )
+        said = {product.id: output for (product, _), output in zip(there, outputs, strict=True)}
+        with write(self._catalogue.engine, touches=("embeddings",)) as session:
+            row, version = self._classifier.row, self._classifier.preprocessing.version
+            commands.store_outputs(session, row.id, version, said)
+        return len(there)

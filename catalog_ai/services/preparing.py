@@ -1,0 +1,120 @@
+"""From files to what a product needs of its photos; runs in worker processes, knows no database.
+
+Everything that touches a delivered byte happens here: reading, hashing, decoding, and writing the
+stored copy and the thumbnail. Only numpy and Pillow are needed.
+"""
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+from catalog_ai.config import Settings
+from catalog_ai.errors import PhotoError
+from catalog_ai.images import Pixels, decode, read_photo, resize_square
+from catalog_ai.services.photos import store_photo
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One product's photos as delivered, the main one first.
+
+    `done` is the sha256 of a main photo for which nothing has to be computed, "" where there is
+    none; `kept` are those of further photos that the catalogue holds already.
+    """
+
+    paths: tuple[str, ...]
+    done: str = ""
+    kept: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPhoto:
+    """A photo by its sha256; `place` counts a product's photos, the main one is 0.
+
+    The paths, relative to `CATALOG_HOME`, are "" where the catalogue has them.
+    """
+
+    place: int
+    digest: str
+    stored: str = ""
+    small: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A photo that cannot be used, by its place.
+
+    `digest` is "" where not even its bytes could be read.
+    """
+
+    place: int
+    code: str
+    reason: str
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What became of one order.
+
+    `photos` are those that can be used, in their order; without any, there are only `refused`.
+    `square` is (S, S, 3) uint8 of the first, None where nothing has to be computed.
+    """
+
+    photos: tuple[StoredPhoto, ...]
+    square: Pixels | None = None
+    refused: tuple[Refusal, ...] = ()
+
+
+@dataclass(frozen=True)
+class Preparer:
+    """How photos are prepared: for a network that looks at `size` × `size` pixels.
+
+    Bytes whose sha256 is in `refused` (→ code and reason) are not decoded again. Without `keeps`
+    nothing is written.
+    """
+
+    settings: Settings
+    root: Path
+    size: int
+    refused: dict[str, tuple[str, str]]
+    keeps: bool = True
+
+    def __call__(self, orders: Sequence[Order]) -> list[Prepared]:
+        """Return what became of each order."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow's, of damaged metadata: nothing to act on
+            return [self._product(order) for order in orders]
+
+    def _product(self, order: Order) -> Prepared:
+        photos: list[StoredPhoto] = []
+        refused: list[Refusal] = []
+        square: Pixels | None = None
+        for place, path in enumerate(order.paths):
+            digest = ""
+            try:
+                data = read_photo(Path(path), below=self.root)
+                digest = sha256(data).hexdigest()
+                known = digest == order.done if not photos else digest in order.kept
+                if known:
+                    photos.append(StoredPhoto(place, digest))
+                    continue
+                pixels = self._decoded(data, digest)
+                if not photos:
+                    square = resize_square(pixels, self.size)
+                photos.append(self._stored(place, digest, data, pixels))
+            except PhotoError as error:
+                refused.append(Refusal(place, error.code, error.reason, digest))
+        return Prepared(tuple(photos), square, tuple(refused))
+
+    def _decoded(self, data: bytes, digest: str) -> Pixels:
+        if digest in self.refused:
+            raise PhotoError(*self.refused[digest])
+        return decode(data)
+
+    def _stored(self, place: int, digest: str, data: bytes, pixels: Pixels) -> StoredPhoto:
+        if not self.keeps:
+            return StoredPhoto(place, digest)
+        return StoredPhoto(place, digest, *store_photo(self.settings, digest, data, pixels))

@@ -1,0 +1,34 @@
+"""Locks that a PostgreSQL server keeps between processes, also those of several machines."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine, text
+
+from db.engine import in_words
+from db.server import lock_key
+
+
+@contextmanager
+def held(engine: Engine, name: str, *, wait: bool = False) -> Iterator[bool]:
+    """Hold the database's lock `name` and yield True; yield False where somebody else holds it.
+
+    With `wait` it is waited for instead. The lock belongs to a connection of its own, so the server
+    frees it when this process ends, however it ends. Raises `LockedError`, `StorageError`.
+    """
+    function = "pg_advisory_lock" if wait else "pg_try_advisory_lock"
+    with in_words():
+        connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+    try:
+        with in_words():
+            taken = connection.scalar(text(f"SELECT {function}(:key)"), {"key": lock_key(name)})
+        yield wait or bool(taken)
+    finally:
+        connection.invalidate()  # closed, not put back into the pool with the lock
+        connection.close()
+
+
+def is_held(engine: Engine, name: str) -> bool:
+    """Return whether anybody holds the database's lock `name`. Raises `StorageError`."""
+    with held(engine, name) as free:
+        return not free

@@ -1,0 +1,150 @@
+"""The index of vectors on PostgreSQL; on SQLite `catalog_ai.inference.search` compares them all."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sqlalchemy import Engine, event, insert, inspect, text, update
+
+from db.engine import create, read, write
+from db.queries import nearest as module
+from db.queries.nearest import nearest
+from db.schema import DIMENSION, Embedding, Product, Run
+from db.vectors import to_blob
+from tests.db.rows import NOW, add_model, add_products
+from tests.servers import Server
+
+COUNT = 1000
+MODELS = 2
+
+
+def drawn(seed: int, *shape: int) -> NDArray[np.float32]:
+    """Return random vectors of unit length."""
+    vectors = np.random.default_rng(seed).normal(size=(*shape, DIMENSION))
+    return (vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)).astype(np.float32)
+
+
+VECTORS = drawn(1, MODELS, COUNT)
+QUESTIONS = drawn(2, 20)
+
+
+@pytest.fixture(scope="module")
+def filled(postgresql: Server) -> Iterator[Engine]:
+    """Two models' vectors of the same products; ids of products and models count from 1."""
+    url = postgresql.new_database()
+    engine = create(url)
+    with write(engine) as session:
+        products = add_products(session, COUNT)
+        for vectors in VECTORS:
+            model = add_model(session, f"v{len(vectors)}-{vectors[0, 0]}")
+            rows = [
+                {
+                    "product_id": product,
+                    "model_version_id": model,
+                    "image_sha256": "abc",
+                    "dimension": DIMENSION,
+                    "vector": to_blob(vector),
+                }
+                for product, vector in zip(products, vectors, strict=True)
+            ]
+            session.execute(insert(Embedding), rows)
+        session.add(Run(source="/feed", started_at=NOW))
+    yield engine
+    engine.dispose()
+    postgresql.give_back(url)
+
+
+def asked(
+    engine: Engine, model: int, vector: NDArray[np.float32], limit: int, by_index: bool = True
+) -> list[tuple[int, float]]:
+    """Return what `nearest` finds; for so few rows PostgreSQL would rather compare them all."""
+    with read(engine) as session:
+        if by_index:
+            session.execute(text("SET LOCAL enable_sort = off"))
+        return nearest(session, model, vector, limit)
+
+
+def exact(model: int, vector: NDArray[np.float32], limit: int) -> list[int]:
+    distances = np.linalg.norm(VECTORS[model - 1] - vector, axis=1)
+    return [int(row) + 1 for row in distances.argsort()[:limit]]
+
+
+def test_the_index_is_there_and_is_used(filled: Engine) -> None:
+    found = {index["name"]: index for index in inspect(filled).get_indexes("embeddings")}
+    assert found["ix_embeddings_vector"]["dialect_options"]["postgresql_using"] == "hnsw"
+    asked(filled, 1, QUESTIONS[0], 12)
+    uses = "SELECT idx_scan FROM pg_stat_user_indexes WHERE indexrelname = 'ix_embeddings_vector'"
+    with read(filled) as session:
+        session.execute(text("SELECT pg_stat_force_next_flush()"))
+    with read(filled) as session:
+        assert session.execute(text(uses)).scalar_one() > 0
+
+
+@pytest.mark.parametrize("model", [1, 2])
+def test_nearly_all_of_the_nearest_are_found(filled: Engine, model: int) -> None:
+    shares = []
+    for question in QUESTIONS:
+        found = {product for product, _ in asked(filled, model, question, 12)}
+        shares.append(len(found & set(exact(model, question, 12))) / 12)
+    assert np.mean(shares) >= 0.98
+
+
+def test_distances_are_euclidean_and_in_order(filled: Engine) -> None:
+    own = VECTORS[0][7]
+    found = asked(filled, 1, own, 5)
+    assert found[0] == (8, 0.0)
+    distances = [distance for _, distance in found]
+    assert distances == sorted(distances)
+    for product, distance in found:
+        assert distance == pytest.approx(np.linalg.norm(VECTORS[0][product - 1] - own), abs=1e-6)
+
+
+@pytest.mark.parametrize("by_index", [True, False])
+def test_models_are_never_mixed(filled: Engine, by_index: bool) -> None:
+    """The nearest of all is another model's: it must neither be found nor use up the answer."""
+    for row in range(5):
+        found = asked(filled, 2, VECTORS[0][row], 12, by_index)
+        assert len(found) == 12
+        assert found[0][1] > 0.5
+        assert [product for product, _ in found] == exact(2, VECTORS[0][row], 12)
+
+
+def test_the_index_goes_on_until_the_answer_is_full(
+    filled: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of what it finds first is the other model's; no second, exact query makes up for it."""
+    monkeypatch.setattr(module, "_LOOKED_AT", 1)
+    asked_for: list[str] = []
+    with read(filled) as session:
+        session.execute(text("SET LOCAL enable_sort = off"))
+        connection = session.connection()
+        event.listen(
+            connection, "before_cursor_execute", lambda *call: asked_for.append(str(call[2]))
+        )
+        for question in QUESTIONS:
+            assert len(nearest(session, 1, question, 40)) == 40
+    assert sum(query.startswith("SELECT") for query in asked_for) == len(QUESTIONS)
+
+
+def test_an_answer_is_full_although_the_index_gives_up_early(filled: Engine) -> None:
+    with read(filled) as session:
+        session.execute(text("SET LOCAL enable_sort = off"))
+        session.execute(text("SET LOCAL hnsw.max_scan_tuples = 1"))
+        assert len(nearest(session, 1, QUESTIONS[0], 900)) == 900
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [{"review_state": "not_product"}, {"retired_run_id": 1}, {"image_sha256": "another photo"}],
+)
+def test_what_is_shown_nowhere_is_not_found(filled: Engine, columns: dict[str, object]) -> None:
+    hidden = exact(1, QUESTIONS[0], 4)
+    undone = {"review_state": "open", "retired_run_id": None, "image_sha256": "abc"}
+    chosen = update(Product).where(Product.id.in_(hidden))
+    with write(filled) as session:
+        session.execute(chosen.values(**columns))
+    found = [product for product, _ in asked(filled, 1, QUESTIONS[0], 8)]
+    with write(filled) as session:
+        session.execute(chosen.values(**undone))
+    assert found == exact(1, QUESTIONS[0], 12)[4:]
