@@ -8,6 +8,7 @@ inherit no lock; they end when their parent does, however it ends.
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
@@ -15,6 +16,7 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
+from types import ModuleType
 from typing import Any
 
 from catalog_ai.services.preparing import Order, Prepared, Preparer, Refusal
@@ -84,7 +86,7 @@ class Crew:
             if self._pool is None:
                 self._pool = _pool(self._workers)
             try:
-                with _signals_wait():
+                with _signals_wait(), _no_main_module():  # it may start a process
                     return self._pool.submit(self._preparer, orders)
             except BrokenProcessPool:
                 self._end()
@@ -128,6 +130,21 @@ def _signals_wait() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _no_main_module() -> Iterator[None]:
+    """Let processes that are started meanwhile import what they need alone.
+
+    They would run the main module again, whatever it is: a command's imports take a second, and
+    where Streamlit has run a page, that page is it.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 def _pool(workers: int) -> ProcessPoolExecutor:

@@ -115,6 +115,7 @@ def arm() -> Stub:
     classifying.Classifier._model = StubModel(wanted)  # type: ignore[assignment]
     classifying.Classifier._trained_on = frozenset()  # type: ignore[assignment]
     preparing.decode = _decode
+    crew._prepare_process = prepare_process
     fcntl.flock = _flock(wanted)
     if wanted.patience:
         crew.PATIENCE_SECONDS = wanted.patience
@@ -125,6 +126,12 @@ def arm() -> Stub:
     return wanted
 
 
+def prepare_process() -> None:
+    """Put the stub into a process that decodes, too."""
+    arm()
+    _real_prepare_process()
+
+
 def begin(wanted: Stub) -> None:
     """Say that all is imported, and wait for the word to go where that is wanted."""
     print("ready", flush=True)
@@ -133,6 +140,7 @@ def begin(wanted: Stub) -> None:
 
 
 _real_decode, _real_flock, _real_prepare = preparing.decode, fcntl.flock, database._prepare
+_real_prepare_process = crew._prepare_process
 
 
 def _decode(data: bytes) -> Pixels:

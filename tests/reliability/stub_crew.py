@@ -20,8 +20,10 @@ def bulky(orders: Sequence[Order]) -> list[Prepared]:
 
 
 if __name__ == "__main__":
+    from tests.reliability import stub_crew  # the processes import it by this name
+
     stub.begin(stub.Stub())
-    with Crew(int(sys.argv[1]), bulky) as crew:  # type: ignore[arg-type]
+    with Crew(int(sys.argv[1]), stub_crew.bulky) as crew:  # type: ignore[arg-type]
         crew.start()
         crew.begin([Order(("a.jpg",))] * 64)
         time.sleep(SENDS_FOR)

@@ -3,7 +3,10 @@
 import csv
 import io
 import signal
+import sys
+from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from PIL import Image
@@ -512,3 +515,17 @@ def test_a_signal_ends_the_run_once_what_is_at_hand_is_written(
     assert caught.value.exit_code == 143
     assert runs.list_runs(shop)[0].state == "stopped"
     assert ingest(shop, folder).unchanged == 2
+
+
+def test_processes_do_not_run_the_main_module_again(
+    shop: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = tmp_path / "page.py"
+    page.write_text("import os; os._exit(3)\n")
+    main = ModuleType("__main__")
+    main.__file__ = str(page)
+    monkeypatch.setitem(sys.modules, "__main__", main)
+    several = Catalogue(replace(shop.settings, workers=2), shop.engine)
+    folder = deliver(tmp_path / "in", {"a": "hat", "b": "hat"})
+    assert ingest(several, folder).added == 2
+    assert sys.modules["__main__"] is main
