@@ -175,7 +175,7 @@ def test_an_ingest_reviewers_and_readers_at_once(
     if rollback_journal:
         monkeypatch.setattr(database, "wal_is_safe", lambda *_: False)
     deliver(filled.parent / "in", range(FILLED + photos))
-    stub = Stub(str(filled), rollback_journal=rollback_journal, pause=0.6)
+    stub = Stub(str(filled), rollback_journal=rollback_journal, pause=sized(0.6, 0.4))
     child = Child(filled, INGEST, filled.parent / "in", stub=stub, workers=1).ready()
     child.wait_until(lambda: bool(stub.computed))
     with opened(filled) as catalogue:

@@ -18,7 +18,7 @@ from tests.reliability.stub import Stub
 def test_a_photo_still_being_copied_is_left_for_the_next_run(
     tmp_path: Path, figure: Callable[[str], None]
 ) -> None:
-    count, seconds = sized((200, 60.0), (24, 3.0))
+    count, seconds = sized((200, 60.0), (24, 1.5))
     whole = {f"{number:03}": photo(f"copied {number}") for number in range(count)}
     folder = tmp_path / "in" / CLASSES[0]
     folder.mkdir(parents=True)

@@ -50,7 +50,7 @@ def refused(ended: Ended, words: str) -> None:
     assert words in ended.errors
 
 
-@pytest.mark.parametrize(("rollback_journal", "workers"), some_of(CASES, 0, 1))
+@pytest.mark.parametrize(("rollback_journal", "workers"), some_of(CASES, 0))
 def test_a_disk_that_fills_up_stops_the_ingest_between_two_groups(
     home: Path, tmp_path: Path, rollback_journal: bool, workers: int, figure: Callable[[str], None]
 ) -> None:

@@ -21,7 +21,7 @@ from tests.reliability.invariants import Kept, check
 from tests.reliability.scale import sized
 from tests.reliability.stub import Stub
 
-PRODUCTS = sized(240, 160)
+PRODUCTS = sized(240, 96)
 LONGEST = {0: 1.2, 1: 3.0, 2: 3.0}  # workers → seconds from the imports to about the end
 WORKERS = (2, 0, 1, 0)  # of one catalogue after the other
 IN_FLIGHT = 2 * GROUP  # computed, not yet written: one group, while the one before is written
@@ -128,7 +128,7 @@ def _all_in(kept: Kept, expected: Expected) -> None:
 
 
 def test_a_killed_ingest_is_carried_on(tmp_path: Path, figure: Callable[[str], None]) -> None:
-    start, kills = time.monotonic(), sized(200, 4)
+    start, kills = time.monotonic(), sized(200, 2)
     campaigns = [
         Campaign(tmp_path / "wal", seed=1, rollback_journal=False),
         Campaign(tmp_path / "rollback", seed=2, rollback_journal=True),

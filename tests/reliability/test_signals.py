@@ -20,7 +20,7 @@ CODES = {signal.SIGTERM: 143, signal.SIGINT: 130}
 CASES = [(each, *to) for each in CODES for to in ((0, False), (2, False), (2, True))]
 
 
-@pytest.mark.parametrize(("number", "workers", "whole_group"), some_of(CASES, 0, -1))
+@pytest.mark.parametrize(("number", "workers", "whole_group"), some_of(CASES, -1))
 def test_a_signal_ends_the_run_between_two_groups(
     tmp_path: Path,
     number: signal.Signals,
@@ -58,7 +58,7 @@ def test_a_signal_at_any_moment_is_no_accident(
     tmp_path: Path, figure: Callable[[str], None]
 ) -> None:
     """From the first line to the last, the start of the processes included."""
-    tries, outside = sized(60, 3), 0
+    tries, outside = sized(60, 2), 0
     random = Random(5)
     for place in range(tries):
         home = tmp_path / f"home-{place}"

@@ -16,10 +16,10 @@ BUSY = 75
 
 
 def test_of_many_starts_one_works(tmp_path: Path, figure: Callable[[str], None]) -> None:
-    starts = sized(20, 4)
+    starts = sized(20, 3)
     deliver(tmp_path / "in", range(1))
     # Long enough at work that all others have asked meanwhile.
-    stub = Stub(str(tmp_path), pause=sized(10, 2), waits=True)
+    stub = Stub(str(tmp_path), pause=sized(10, 1.5), waits=True)
     home, delivery = tmp_path / "home", tmp_path / "in"
     children = [Child(home, INGEST, delivery, stub=stub) for _ in range(starts)]
     for child in children:
