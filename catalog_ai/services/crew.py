@@ -6,19 +6,17 @@ inherit no lock; they end when their parent does, however it ends.
 """
 
 import multiprocessing
-import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
-from multiprocessing.connection import wait
 from types import ModuleType
 from typing import Any
 
+from catalog_ai.services import child_process
 from catalog_ai.services.preparing import Order, Prepared, Preparer, Refusal
 from catalog_ai.services.signals import ENDING
 
@@ -150,18 +148,4 @@ def _no_main_module() -> Iterator[None]:
 def _pool(workers: int) -> ProcessPoolExecutor:
     resource_tracker.ensure_running()  # else the first process starts it, and it lets signals in
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_prepare_process)
-
-
-def _prepare_process() -> None:
-    """Leave signals to the parent, who finishes its batch first, and end when it is gone."""
-    for number in ENDING:
-        signal.signal(number, signal.SIG_IGN)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=child_process.begin)

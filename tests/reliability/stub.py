@@ -21,12 +21,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog_ai.images import Pixels
-from catalog_ai.services import classifying, crew, preparing
+from catalog_ai.services import child_process, classifying, crew, preparing
 from catalog_ai.services.catalogue import Catalogue
 from db import engine as database
 from db.commands import models as commands
 from db.queries import models as queries
 from tests.fakes import CLASSES, DIMENSION, model_meta
+from tests.reliability import stub_process
 
 VERSION = "stub"
 SIZE = 64  # pixels, as in `model_meta`
@@ -115,7 +116,7 @@ def arm() -> Stub:
     classifying.Classifier._model = StubModel(wanted)  # type: ignore[assignment]
     classifying.Classifier._trained_on = frozenset()  # type: ignore[assignment]
     preparing.decode = _decode
-    crew._prepare_process = prepare_process
+    child_process.begin = stub_process.begin
     fcntl.flock = _flock(wanted)
     if wanted.patience:
         crew.PATIENCE_SECONDS = wanted.patience
@@ -126,12 +127,6 @@ def arm() -> Stub:
     return wanted
 
 
-def prepare_process() -> None:
-    """Put the stub into a process that decodes, too."""
-    arm()
-    _real_prepare_process()
-
-
 def begin(wanted: Stub) -> None:
     """Say that all is imported, and wait for the word to go where that is wanted."""
     print("ready", flush=True)
@@ -140,7 +135,6 @@ def begin(wanted: Stub) -> None:
 
 
 _real_decode, _real_flock, _real_prepare = preparing.decode, fcntl.flock, database._prepare
-_real_prepare_process = crew._prepare_process
 
 
 def _decode(data: bytes) -> Pixels:
