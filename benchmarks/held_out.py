@@ -19,11 +19,10 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.losses import served
 from benchmarks.photos import CLASSES, parser, read, seven
-from catalog_ai.checkpoint import Checkpoint
 from catalog_ai.data.dataset import PhotoArrays, load_photos
 from catalog_ai.errors import UsageError
-from catalog_ai.inference.embeddings import CatalogModel
 from catalog_ai.models.siamese import SiameseEncoder
 from catalog_ai.training import small
 from catalog_ai.training.calibration import fold
@@ -66,23 +65,15 @@ def measure(
 ) -> dict[str, float]:
     """Return accuracy, loss and seconds of one training on four fifths of `photos`."""
     learnt, held_out = fold(photos.targets, 0)  # the same fifth, whatever the seed
-    served, unseen = small.served(settings), photos.take(held_out)
+    unseen = photos.take(held_out)
     shown = unseen.resized(settings.size)
     task = Task(photos.take(learnt), shown, epochs, 0, seed, settings)
     start = perf_counter()
     with freed_memory_kept():
         classifier, _ = small.train_first(task)
     seconds = perf_counter() - start
-    classifier = classifier.cpu().eval()
-    meta = {
-        "version": "benchmark",
-        "classes": list(photos.classes),
-        "architecture": small.architecture(settings).to_meta(),
-        "preprocessing": served.to_meta(),
-    }
-    encoder = SiameseEncoder(classifier.backbone).eval()
-    model = CatalogModel(Checkpoint(classifier, encoder, meta))
-    seen = model.predict(list(unseen.resized(served.square).pixels)).probabilities
+    model = served(settings, classifier, SiameseEncoder(classifier.backbone))
+    seen = model.predict(list(unseen.resized(model.input_size).pixels)).probabilities
     sharp = seen.astype(np.float64) ** POWER
     sharp /= sharp.sum(1, keepdims=True)
     likely = sharp[np.arange(len(unseen)), unseen.targets]

@@ -31,6 +31,7 @@ from catalog_ai.evaluation import metrics
 from catalog_ai.evaluation.reshot import SIDE, shoot_again
 from catalog_ai.inference.embeddings import CatalogModel, Outputs
 from catalog_ai.models.classifier import MobileNetLikeClassifier
+from catalog_ai.models.siamese import SiameseEncoder
 from catalog_ai.training import small
 from catalog_ai.training.memory import freed_memory_kept
 from catalog_ai.training.task import Task
@@ -147,13 +148,20 @@ def finish(photos: Photos, task: Task, classifier: MobileNetLikeClassifier) -> d
     """Train both heads of `classifier` and return the figures."""
     with freed_memory_kept():
         encoder = small.train_second(task, classifier, task.siamese_epochs)
+    return figures(served(task.settings, classifier, encoder), photos)
+
+
+def served(
+    settings: small.Settings, classifier: MobileNetLikeClassifier, encoder: SiameseEncoder
+) -> CatalogModel:
+    """Return the two heads as a model that is asked as the catalogue asks it."""
     meta = {
         "version": "benchmark",
         "classes": list(CLASSES),
-        "architecture": small.architecture(task.settings).to_meta(),
-        "preprocessing": small.served(task.settings).to_meta(),
+        "architecture": small.architecture(settings).to_meta(),
+        "preprocessing": small.served(settings).to_meta(),
     }
-    return figures(CatalogModel(Checkpoint(classifier.cpu(), encoder.cpu(), meta)), photos)
+    return CatalogModel(Checkpoint(classifier.cpu().eval(), encoder.cpu().eval(), meta))
 
 
 def figures(model: CatalogModel, photos: Photos) -> dict[str, float]:

@@ -10,6 +10,7 @@
 """
 
 import os
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,3 +82,13 @@ def _workers(text: str) -> int:
     if not text.isdecimal():
         raise UsageError(f"CATALOG_WORKERS is {text!r}: give a number of processes, 0 or more")
     return min(int(text), _MOST_WORKERS)
+
+
+def program_commit() -> str | None:
+    """Return the commit of this program, None outside a git checkout."""
+    command = ("git", "-C", str(PROJECT_ROOT), "rev-parse", "HEAD")
+    try:
+        found = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pysqlite3.dbapi2 as sqlite
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError
 from sqlalchemy.orm import Session
 
@@ -44,12 +44,17 @@ def wal_is_safe(version: tuple[int, ...] = sqlite.sqlite_version_info) -> bool:
     return version >= _FIXED or version[2] >= _FIXED_BRANCHES.get(version[:2], 1_000)
 
 
-def create(url: str) -> Engine:
-    """Return an engine for `url`; SQLite files get their folder made. Raises `StorageError`."""
+def address_of(url: str) -> URL:
+    """Return a database address in its parts. Raises `StorageError`."""
     try:
-        address = make_url(url)
+        return make_url(url)
     except ArgumentError as error:
         raise StorageError(f"{url!r} is no database address: sqlite:///FILE is one") from error
+
+
+def create(url: str) -> Engine:
+    """Return an engine for `url`; SQLite files get their folder made. Raises `StorageError`."""
+    address = address_of(url)
     if address.get_backend_name() == "postgresql":
         return server.create(address, BUSY_TIMEOUT_MS)
     if address.get_backend_name() != "sqlite":

@@ -10,15 +10,11 @@ from typing import Any
 from urllib.parse import quote
 
 import pysqlite3.dbapi2 as sqlite
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, NullPool, create_engine, event, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 
-from db.engine import BUSY_TIMEOUT_MS, create, in_words
+from db.engine import BUSY_TIMEOUT_MS, address_of, create, in_words
 from db.errors import SchemaTooNewError, StorageError
-from db.upgrade import current_revision
-
-_MIGRATIONS = Path(__file__).parent / "migrations"
+from db.upgrade import current_revision, known_revisions, migrations
 
 
 @dataclass(frozen=True)
@@ -37,10 +33,7 @@ class SchemaState:
 
 def database_file(url: str) -> Path | None:
     """Return the file of a SQLite address, None for a server. Raises `StorageError`."""
-    try:
-        address = make_url(url)
-    except ArgumentError as error:
-        raise StorageError(f"{url!r} is no database address: sqlite:///FILE is one") from error
+    address = address_of(url)
     if address.get_backend_name() != "sqlite":
         return None
     return Path(address.database or ":memory:").absolute()
@@ -83,11 +76,10 @@ def _begin(connection: Connection) -> None:
 
 def schema_state(engine: Engine) -> SchemaState:
     """Return the schema as found. Raises `StorageError` for what is no database at all."""
-    script = ScriptDirectory(str(_MIGRATIONS))
+    script = migrations()
     with in_words():
         current = current_revision(engine)
-    known = frozenset(revision.revision for revision in script.walk_revisions())
-    return SchemaState(current, script.get_current_head() or "", known)
+    return SchemaState(current, script.get_current_head() or "", known_revisions(script))
 
 
 def refuse_newer(engine: Engine) -> None:

@@ -27,8 +27,7 @@ def upgrade(engine: Engine, backups: Path, locks: Path) -> str:
     `SchemaTooNewError` for a database of a later version, `StorageError` for one that cannot be
     used at all.
     """
-    config = _config(_MIGRATIONS)
-    script = ScriptDirectory.from_config(config)
+    config, script = _config(_MIGRATIONS), migrations()
     head = script.get_current_head() or ""
     with in_words():
         if current_revision(engine) == head:
@@ -43,6 +42,16 @@ def upgrade(engine: Engine, backups: Path, locks: Path) -> str:
     return head
 
 
+def migrations() -> ScriptDirectory:
+    """Return the migrations that this program has."""
+    return ScriptDirectory.from_config(_config(_MIGRATIONS))
+
+
+def known_revisions(script: ScriptDirectory) -> frozenset[str]:
+    """Return the revisions that `script` leads through."""
+    return frozenset(revision.revision for revision in script.walk_revisions())
+
+
 def current_revision(engine: Engine) -> str | None:
     """Return the revision of the schema as it stands, None for an empty database."""
     with engine.connect() as connection:
@@ -52,8 +61,8 @@ def current_revision(engine: Engine) -> str | None:
 def backup(engine: Engine, target: Path) -> None:
     """Copy a SQLite database to `target`, consistent while others write; elsewhere do nothing.
 
-    A server's administrator has pg_dump for that.
-    SQLite's own backup does it: opening the live file with `open()` would drop SQLite's locks.
+    SQLite's own backup does it: opening the live file with `open()` would drop SQLite's locks. A
+    server's administrator has pg_dump for that.
     """
     if not is_file(engine):
         return
@@ -149,8 +158,7 @@ def _config(folder: Path) -> Config:
 
 
 def _refuse_newer(script: ScriptDirectory, current: str | None) -> None:
-    known = {revision.revision for revision in script.walk_revisions()}
-    if current is not None and current not in known:
+    if current is not None and current not in known_revisions(script):
         raise SchemaTooNewError(
             f"the database was written by a later version (its schema is {current!r}): "
             "update this program, or restore an older copy from backups/"

@@ -6,7 +6,6 @@ copied, since closing such a handle would drop SQLite's locks on it.
 
 import hashlib
 import json
-import subprocess
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Any
 from sqlalchemy import URL, make_url
 
 from catalog_ai import __version__
-from catalog_ai.config import PROJECT_ROOT, Settings
+from catalog_ai.config import Settings, program_commit
 from catalog_ai.errors import UsageError
 from catalog_ai.services.backup_files import (
     Handed,
@@ -146,7 +145,7 @@ class _Making:
             "name": f"{self.name}.db",
             "created_at": self._moment.isoformat(),
             "catalogue": str(self._settings.home),
-            "program": {"version": __version__, "commit": _commit()},
+            "program": {"version": __version__, "commit": program_commit()},
             "schema": facts.schema,
             "tables": facts.tables,
             "size": copy.stat().st_size,
@@ -171,13 +170,3 @@ def _prune(folder: Path, settings: Settings, keep: int, made: Backup) -> tuple[s
         for suffix in (".files", ".db", ".json"):
             old.file.with_suffix(suffix).unlink(missing_ok=True)
     return tuple(old.name for old in older[keep - 1 :])
-
-
-def _commit() -> str | None:
-    """Return the commit of this program, None outside a git checkout."""
-    command = ("git", "-C", str(PROJECT_ROOT), "rev-parse", "HEAD")
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return found.stdout.strip()

@@ -8,23 +8,27 @@ inherit no lock; they end when their parent does, however it ends.
 import multiprocessing
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 from catalog_ai.services import child_process
 from catalog_ai.services.preparing import Order, Prepared, Preparer, Refusal
 from catalog_ai.services.signals import ENDING
 
 CHUNK = 8  # orders a process is given at once
+AHEAD = 2  # groups that are being prepared while one is computed and one is written
 PATIENCE_SECONDS = 120.0  # no photo takes longer, unless its decoder hangs
 DIED = "decoder_died", "the photo brought the decoder down: save it anew and deliver it again"
 # What becomes of a batch whose processes have died, hang, or were ended because of another batch.
 _LOST = (BrokenProcessPool, TimeoutError, CancelledError)
+
+T = TypeVar("T")
 
 
 class Crew:
@@ -47,6 +51,20 @@ class Crew:
             waiting = [self._submit([]) for _ in range(self._workers)]
             for future in waiting:
                 future.result(PATIENCE_SECONDS)
+
+    def prepared(
+        self, groups: Iterable[tuple[T, Sequence[Order]]]
+    ) -> Iterator[tuple[T, list[Prepared]]]:
+        """Yield each group beside what became of its orders, while the next ones are prepared."""
+        under_way: deque[tuple[T, Batch]] = deque()
+        for group, orders in groups:
+            under_way.append((group, self.begin(orders)))
+            if len(under_way) > AHEAD:
+                first, batch = under_way.popleft()
+                yield first, self.finish(batch)
+        while under_way:
+            first, batch = under_way.popleft()
+            yield first, self.finish(batch)
 
     def begin(self, orders: Sequence[Order]) -> "Batch":
         """Start to prepare a batch; `finish` waits for it."""

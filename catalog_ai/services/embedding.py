@@ -1,11 +1,10 @@
 """Look at the whole catalogue with another model, from the copies that are kept."""
 
-from collections import deque
 from collections.abc import Iterator, Sequence
 
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.classifying import Classifier, Progress
-from catalog_ai.services.crew import Batch, Crew
+from catalog_ai.services.crew import Crew
 from catalog_ai.services.preparing import Order, Prepared, Preparer
 from db.commands import products as commands
 from db.engine import read, write
@@ -13,7 +12,6 @@ from db.queries import products
 from db.queries.products import ProductRow
 
 _GROUP = 64  # products of one transaction
-_AHEAD = 2  # groups that are being read while one is computed
 
 
 class Embedder:
@@ -32,28 +30,14 @@ class Embedder:
             total = products.count(session)
         done = 0
         with Crew(settings.workers, preparer) as crew:
-            for group, found in self._read_all(crew):
+            for group, found in crew.prepared(self._groups()):
                 done += self._look(group, found)
                 if progress is not None:
                     progress(min(1.0, done / max(1, total)), f"{done:,} of {total:,} photos")
         return done
 
-    def _read_all(self, crew: Crew) -> Iterator[tuple[list[ProductRow], list[Prepared]]]:
-        under_way: deque[tuple[list[ProductRow], Batch]] = deque()
-        for group in self._groups():
-            orders = [
-                Order((str(self._catalogue.settings.home / product.stored_image),))
-                for product in group
-            ]
-            under_way.append((group, crew.begin(orders)))
-            if len(under_way) > _AHEAD:
-                first, batch = under_way.popleft()
-                yield first, crew.finish(batch)
-        for last, batch in under_way:
-            yield last, crew.finish(batch)
-
-    def _groups(self) -> Iterator[list[ProductRow]]:
-        last = 0
+    def _groups(self) -> Iterator[tuple[list[ProductRow], list[Order]]]:
+        home, last = self._catalogue.settings.home, 0
         while True:
             with read(self._catalogue.engine) as session:
                 group = products.without_vector(
@@ -65,7 +49,7 @@ class Embedder:
                 )
             if not group:
                 return
-            yield group
+            yield group, [Order((str(home / product.stored_image),)) for product in group]
             last = group[-1].id
 
     def _look(self, group: Sequence[ProductRow], found: Sequence[Prepared]) -> int:

@@ -4,22 +4,21 @@ Processes read and decode (`crew`), this one computes, a thread writes (`recordi
 cluster reads, decodes and computes (`ray_engine`), and only the writing happens here.
 """
 
-from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
-from itertools import islice
 from time import perf_counter
-from typing import Any, TypeVar
+from typing import Any
 
 from catalog_ai.data.sources import Source, SourceItem
 from catalog_ai.errors import StoppedError
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.classifying import Classifier, Progress
-from catalog_ai.services.crew import Batch, Crew
-from catalog_ai.services.preparing import Order, Preparer
+from catalog_ai.services.crew import Crew
+from catalog_ai.services.grouping import in_groups
+from catalog_ai.services.preparing import Order, Prepared, Preparer
 from catalog_ai.services.ray_engine import RayEngine, require_ray
 from catalog_ai.services.recording import Delivered, Further, Known, Recorder
 from catalog_ai.services.reporting import IngestReport, run_item
@@ -32,10 +31,8 @@ from db.engine import read, write
 from db.queries import products
 
 GROUP = 32  # products of one transaction
-AHEAD = 2  # groups that are being read while one is computed and one is written
 _LOOK_UP = 512  # products that are looked up at once
 
-T = TypeVar("T")
 Planned = tuple[SourceItem, Known | None, Further, Order]
 Computed = tuple[list[Delivered], dict[str, Output]]
 
@@ -115,8 +112,11 @@ class Intake:
         with Crew(self._catalogue.settings.workers, preparer) as crew:
             with self._loading():
                 crew.start()
-            for group in self._read_all(crew):
-                yield group, {} if self._wishes.dry_run else self._outputs(group)
+            planned = in_groups(self._planned(), GROUP)
+            orders = ((group, [order for *_, order in group]) for group in planned)
+            for group, prepared in crew.prepared(orders):
+                delivered = _delivered(group, prepared)
+                yield delivered, {} if self._wishes.dry_run else self._outputs(delivered)
 
     def _on_ray(self, preparer: Preparer) -> Generator[Computed]:
         """Yield the same, read and computed by a cluster."""
@@ -126,30 +126,18 @@ class Intake:
                 engine.start()
             with closing(engine.run(order for *_, order in self._planned())) as results:
                 # Planned again as results come: a million products are not kept in between.
-                for group in _groups(zip(self._planned(), results, strict=True), GROUP):
+                for group in in_groups(zip(self._planned(), results, strict=True), GROUP):
+                    plans, answers = zip(*group, strict=True)
                     yield (
-                        [
-                            Delivered(item, known, further, found)
-                            for (item, known, further, _), (found, _) in group
-                        ],
+                        _delivered(plans, [found for found, _ in answers]),
                         {item.sku: said for (item, *_), (_, said) in group if said is not None},
                     )
-
-    def _read_all(self, crew: Crew) -> Iterator[list[Delivered]]:
-        """Yield groups whose photos are read, while the next ones are being read."""
-        under_way: deque[tuple[list[Planned], Batch]] = deque()
-        for group in _groups(self._planned(), GROUP):
-            under_way.append((group, crew.begin([order for *_, order in group])))
-            if len(under_way) > AHEAD:
-                yield _finished(crew, *under_way.popleft())
-        while under_way:
-            yield _finished(crew, *under_way.popleft())
 
     def _planned(self) -> Iterator[Planned]:
         """Yield each product beside what the catalogue has of it, and what is to be read."""
         model_id = self._classifier.row.id
         version = self._classifier.preprocessing.version
-        for block in _groups(self._source.items, _LOOK_UP):
+        for block in in_groups(self._source.items, _LOOK_UP):
             with read(self._catalogue.engine) as session:
                 known = products.by_skus(session, [item.sku for item in block])
                 ids = [product.id for product in known.values()]
@@ -237,14 +225,8 @@ class Intake:
             )
 
 
-def _groups(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    waiting = iter(items)
-    while group := list(islice(waiting, size)):
-        yield group
-
-
-def _finished(crew: Crew, group: Sequence[Planned], batch: Batch) -> list[Delivered]:
+def _delivered(plans: Sequence[Planned], found: Sequence[Prepared]) -> list[Delivered]:
     return [
-        Delivered(item, known, further, found)
-        for (item, known, further, _), found in zip(group, crew.finish(batch), strict=True)
+        Delivered(item, known, further, prepared)
+        for (item, known, further, _), prepared in zip(plans, found, strict=True)
     ]

@@ -17,7 +17,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
-from itertools import islice
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 from catalog_ai.config import Settings
 from catalog_ai.errors import CatalogError, UsageError
 from catalog_ai.services.classifying import Classifier
+from catalog_ai.services.grouping import in_groups
 from catalog_ai.services.preparing import Order, Preparer
 from catalog_ai.services.ray_stages import Computing, Reading, Result, block_of, results_of
 
@@ -211,8 +211,8 @@ def _hushed() -> Iterator[None]:
 
 
 def _blocks(orders: Iterable[Order]) -> "Iterator[pyarrow.Table]":
-    waiting, first = iter(orders), 0
-    while block := list(islice(waiting, BLOCK)):
+    first = 0
+    for block in in_groups(orders, BLOCK):
         yield block_of(first, block)
         first += len(block)
 

@@ -1,7 +1,6 @@
 """What a delivery changes in the catalogue, written a group of products at a time."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,8 +19,6 @@ from db.commands import runs as run_commands
 from db.engine import read, write
 from db.queries import products
 
-_COUNTED = ("added", "updated", "unchanged", "second_look")
-
 Known = products.ProductRow
 Further = tuple[products.FurtherPhotoRow, ...]
 
@@ -38,6 +35,11 @@ class Delivered:
     @property
     def sku(self) -> str:
         return self.item.sku
+
+    @property
+    def images(self) -> list[str]:
+        """The photos as delivered, by their places."""
+        return [self.item.image, *(photo.image for photo in self.item.more)]
 
     @property
     def is_new_photo(self) -> bool:
@@ -65,14 +67,14 @@ class Recorder:
         `outputs` are what the model says of a SKU's main photo, where it was asked.
         """
         usable = [one for one in group if one.found.photos]
-        waiting = [one for one in usable if one.sku in outputs or self._is_changed(one, one.known)]
+        waiting = [one for one in usable if one.sku in outputs or self._is_changed(one)]
         refused = [item for one in group for item in _refusals(one)]
-        with _counted_if_kept(self._report):
+        with self._report.counted_if_kept():
             self._report.unchanged += len(usable) - len(waiting)
             self._report.refuse(refused)
             if self._dry:
                 for one in waiting:
-                    self._report.count(self._outcome_of(one, one.known))
+                    self._report.count("added" if one.known is None else "updated")
             elif waiting or refused:
                 self._write(waiting, outputs, refused)
 
@@ -88,26 +90,20 @@ class Recorder:
             commands.store_refused(session, self._newly_refused(items, now))
             # Read again: a person may have decided since the photos were looked up.
             there = products.by_skus(session, [one.sku for one in group], to_change=True)
-            new = [one for one in group if one.sku not in there]
-            rows = [
-                {"sku": one.sku, "added_run_id": run_id, **self._columns(one, None)} for one in new
-            ]
-            ids = dict(
-                zip(
-                    [one.sku for one in new], commands.add_products(session, now, rows), strict=True
-                )
-            )
+            new = {one.sku: self._columns(one, None) for one in group if one.sku not in there}
+            rows = [{"sku": sku, "added_run_id": run_id, **row} for sku, row in new.items()]
+            ids = dict(zip(new, commands.add_products(session, now, rows), strict=True))
+            ids |= {sku: known.id for sku, known in there.items()}
             for one in group:
                 known = there.get(one.sku)
-                outcome = self._outcome_of(one, known)
+                columns = new[one.sku] if known is None else self._columns(one, known)
+                outcome = _outcome(one, known, columns)
                 self._report.count(outcome)
-                if known is not None:
-                    ids[one.sku] = known.id
-                    if outcome == "updated":
-                        self._update(session, one, known, now)
+                if known is not None and outcome == "updated":
+                    self._update(session, known, columns, now)
                 if outcome != "unchanged":
-                    self._store_further(session, one, ids[one.sku])
-                    items.append(self._item(outcome, one, known, ids[one.sku]))
+                    _store_further(session, one, ids[one.sku])
+                    items.append(_item(outcome, one, known, columns, ids[one.sku]))
             commands.store_outputs(
                 *(session, self._classifier.row.id, self._classifier.preprocessing.version),
                 {ids[sku]: output for sku, output in outputs.items()},
@@ -115,42 +111,18 @@ class Recorder:
             run_commands.add_items(session, run_id, items)
             self._report.store_counts(session)
 
-    def _update(self, session: Session, one: Delivered, known: Known, now: datetime) -> None:
-        columns = self._columns(one, known)
+    def _update(
+        self, session: Session, known: Known, columns: dict[str, Any], now: datetime
+    ) -> None:
         self._report.second_look += columns["review_state"] == "second_look" != known.review_state
         run_id = self._report.run_id
         commands.update_product(session, known.id, now, changed_run_id=run_id, **columns)
 
-    def _store_further(self, session: Session, one: Delivered, product_id: int) -> None:
-        if not one.further and len(one.found.photos) == 1:
-            return
-        names = [one.item.image, *(photo.image for photo in one.item.more)]
-        before = {photo.image_sha256: photo for photo in one.further}
-        rows = []
-        for photo in one.found.photos[1:]:
-            kept = before.get(photo.digest)
-            rows.append(
-                {
-                    "image_path": names[photo.place],
-                    "image_sha256": photo.digest,
-                    "stored_image": photo.stored or (kept.stored_image if kept else ""),
-                    "thumbnail": photo.small or (kept.thumbnail if kept else ""),
-                }
-            )
-        commands.store_further_photos(session, product_id, rows)
-
-    def _outcome_of(self, one: Delivered, known: Known | None) -> str:
-        if known is None:
-            return "added"
-        return "updated" if self._is_changed(one, known) else "unchanged"
-
-    def _is_changed(self, one: Delivered, known: Known | None) -> bool:
-        if known is None or one.is_new_photo:
+    def _is_changed(self, one: Delivered) -> bool:
+        known = one.known
+        if known is None or _has_new_photos(one):
             return True
-        further = [photo.digest for photo in one.found.photos[1:]]
-        if further != [photo.image_sha256 for photo in one.further]:
-            return True
-        return any(getattr(known, name) != new for name, new in self._columns(one, known).items())
+        return _differs(known, self._columns(one, known))
 
     def _columns(self, one: Delivered, known: Known | None) -> dict[str, Any]:
         """Return what the product's row should hold after this delivery."""
@@ -168,9 +140,8 @@ class Recorder:
                 before = with_new_photo(before)
             labels = follow_feed(before, item.label, self._spelling)
         if one.is_new_photo:
-            names = [item.image, *(further.image for further in item.more)]
             columns |= {
-                "image_path": names[photo.place],
+                "image_path": one.images[photo.place],
                 "image_sha256": photo.digest,
                 "stored_image": photo.stored,
                 "thumbnail": photo.small,
@@ -180,20 +151,6 @@ class Recorder:
             "label_current": labels.current,
             "review_state": labels.review_state,
         }
-
-    def _item(
-        self, outcome: str, one: Delivered, known: Known | None, product_id: int
-    ) -> dict[str, Any]:
-        before = None if known is None else known.label_current
-        after = self._columns(one, known)["label_current"]
-        moved = known is not None and before != after
-        return run_item(
-            *(outcome, one.item.image),
-            sku=one.sku,
-            product_id=product_id,
-            label_before=before if moved else None,
-            label_after=after if moved else None,
-        )
 
     def _newly_refused(
         self, items: Sequence[dict[str, Any]], now: datetime
@@ -212,26 +169,64 @@ class Recorder:
         return list(found.values())
 
 
-@contextmanager
-def _counted_if_kept(report: IngestReport) -> Iterator[None]:
-    """Take back what was counted where writing it fails: then nothing of it is kept."""
-    before, refused = [getattr(report, name) for name in _COUNTED], len(report.quarantined)
-    try:
-        yield
-    except BaseException:
-        for name, count in zip(_COUNTED, before, strict=True):
-            setattr(report, name, count)
-        del report.quarantined[refused:]
-        raise
+def _store_further(session: Session, one: Delivered, product_id: int) -> None:
+    if not one.further and len(one.found.photos) == 1:
+        return
+    before = {photo.image_sha256: photo for photo in one.further}
+    rows = []
+    for photo in one.found.photos[1:]:
+        kept = before.get(photo.digest)
+        rows.append(
+            {
+                "image_path": one.images[photo.place],
+                "image_sha256": photo.digest,
+                "stored_image": photo.stored or (kept.stored_image if kept else ""),
+                "thumbnail": photo.small or (kept.thumbnail if kept else ""),
+            }
+        )
+    commands.store_further_photos(session, product_id, rows)
+
+
+def _has_new_photos(one: Delivered) -> bool:
+    further = [photo.digest for photo in one.found.photos[1:]]
+    return one.is_new_photo or further != [photo.image_sha256 for photo in one.further]
+
+
+def _differs(known: Known, columns: Mapping[str, Any]) -> bool:
+    return any(getattr(known, name) != value for name, value in columns.items())
+
+
+def _outcome(one: Delivered, known: Known | None, columns: Mapping[str, Any]) -> str:
+    if known is None:
+        return "added"
+    return "updated" if _has_new_photos(one) or _differs(known, columns) else "unchanged"
+
+
+def _item(
+    outcome: str,
+    one: Delivered,
+    known: Known | None,
+    columns: Mapping[str, Any],
+    product_id: int,
+) -> dict[str, Any]:
+    """Return what the run reports of a product that it brought or changed."""
+    before, after = (known.label_current if known else None), columns["label_current"]
+    moved = known is not None and before != after
+    return run_item(
+        *(outcome, one.item.image),
+        sku=one.sku,
+        product_id=product_id,
+        label_before=before if moved else None,
+        label_after=after if moved else None,
+    )
 
 
 def _refusals(one: Delivered) -> list[dict[str, Any]]:
     """Return what the run reports of photos that cannot be used."""
-    images = [one.item.image, *(photo.image for photo in one.item.more)]
     known = one.known
     return [
         run_item(
-            *("quarantined", images[refusal.place]),
+            *("quarantined", one.images[refusal.place]),
             sku=one.sku,
             product_id=None if known is None else known.id,
             code=refusal.code,

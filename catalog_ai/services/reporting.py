@@ -1,6 +1,7 @@
 """What one ingest run brought: counted as it goes, stored with the run, given out as JSON."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -56,6 +57,18 @@ class IngestReport:
         """Note what cannot be used."""
         names = ("image", "code", "reason")
         self.quarantined += [{name: item[name] for name in names} for item in items]
+
+    @contextmanager
+    def counted_if_kept(self) -> Iterator[None]:
+        """Take back what was counted where writing it fails: then nothing of it is kept."""
+        before, refused = [getattr(self, name) for name in _COUNTED], len(self.quarantined)
+        try:
+            yield
+        except BaseException:
+            for name, count in zip(_COUNTED, before, strict=True):
+                setattr(self, name, count)
+            del self.quarantined[refused:]
+            raise
 
     def store_counts(self, session: Session) -> None:
         """Write the counts so far to the run's row."""

@@ -43,7 +43,8 @@ def retire_missing(
         return
     for start in range(0, len(gone), _AT_ONCE):
         part = gone[start : start + _AT_ONCE]
-        with write(catalogue.engine, touches=("runs", "products", "labels")) as session:
+        topics = ("runs", "products", "labels")
+        with report.counted_if_kept(), write(catalogue.engine, touches=topics) as session:
             ids = [number for number, _ in part]
             commands.retire(session, ids, report.run_id, datetime.now(UTC))
             items = [run_item("retired", "", sku=sku, product_id=number) for number, sku in part]

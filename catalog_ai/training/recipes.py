@@ -8,7 +8,6 @@ ImageNet. What each is made of was chosen by cross-validation within the trainin
 
 import dataclasses
 import platform
-import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -31,7 +30,7 @@ from catalog_ai.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from catalog_ai.config import PROJECT_ROOT
+from catalog_ai.config import program_commit
 from catalog_ai.data.dataset import PhotoArrays, Progress, load_photos
 from catalog_ai.data.loaders import split_by_seed
 from catalog_ai.data.sources import Source, SourceItem, normal_label, usable_classes
@@ -160,7 +159,7 @@ def train_recipe(
         "steps": report.steps(end),
         **_evaluation(trained, names, held_out, learnt_from),
         "libraries": _libraries(),
-        "commit": _commit(),
+        "commit": program_commit(),
     }
     meta["metrics"] |= {
         "train_images": len(task.training),
@@ -366,13 +365,3 @@ def _libraries() -> dict[str, str]:
     return {"python": platform.python_version()} | {
         name: library_version(name) for name in LIBRARIES
     }
-
-
-def _commit() -> str | None:
-    """Return the commit of this program, None outside a git checkout."""
-    command = ("git", "-C", str(PROJECT_ROOT), "rev-parse", "HEAD")
-    try:
-        found = subprocess.run(command, capture_output=True, text=True, timeout=5, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return found.stdout.strip()

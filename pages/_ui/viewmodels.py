@@ -14,12 +14,11 @@ from catalog_ai.services.deciding import DecisionView
 from catalog_ai.services.jobs import JobView
 from catalog_ai.services.map import MapView
 from catalog_ai.services.review import QUEUES, QueueItem, ReviewProgress
-from catalog_ai.services.run_cards import card
+from catalog_ai.services.run_cards import NO_LABEL, card
 from catalog_ai.services.run_sections import Section
 from catalog_ai.services.runs import RunItemView, RunView
 
 ALL = "All categories"
-NO_LABEL = "no label"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
 # Okabe and Ito's palette and its darker siblings: told apart by colour-blind readers as well.
 COLOURS = (

@@ -10,6 +10,7 @@ from types import ModuleType
 
 import pytest
 from PIL import Image
+from sqlalchemy.orm import Session
 
 from catalog_ai.data.sources import CategoryMap
 from catalog_ai.errors import (
@@ -23,7 +24,7 @@ from catalog_ai.images import decode
 from catalog_ai.services import deciding, intake, jobs, preparing, review, runs
 from catalog_ai.services.catalogue import Catalogue, revision
 from catalog_ai.services.crew import Batch, Crew
-from catalog_ai.services.ingest import Wishes, embed_missing, ingest, read_categories
+from catalog_ai.services.ingest import IngestReport, Wishes, embed_missing, ingest, read_categories
 from catalog_ai.services.locking import one_at_a_time
 from catalog_ai.services.photos import ensure_thumbnail
 from catalog_ai.services.preparing import Prepared
@@ -413,6 +414,25 @@ def test_the_page_of_a_run_is_written_however_it_ends(
     with pytest.raises(TypeError):
         ingest(shop, folder, wishes=Wishes(page=str(page), retire_missing="few"))
     assert page.is_file()
+
+
+def test_what_could_not_be_hidden_is_not_counted(
+    shop: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest(shop, deliver(tmp_path / "in", {"a": "hat", "b": "hat", "c": "hat"}))
+    smaller = deliver(tmp_path / "later", {"a": "hat", "b": "hat"})
+    store = IngestReport.store_counts
+
+    def failing(self: IngestReport, session: Session) -> None:
+        if self.retired:
+            raise RuntimeError("the lights went out")
+        store(self, session)
+
+    monkeypatch.setattr(IngestReport, "store_counts", failing)
+    with pytest.raises(RuntimeError, match="lights"):
+        ingest(shop, smaller, wishes=Wishes(retire_missing="few"))
+    assert runs.list_runs(shop)[0].retired == 0
+    assert product(shop, "c").retired_run_id is None
 
 
 def test_only_a_whole_delivery_retires(shop: Catalogue, tmp_path: Path) -> None:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from db.queries.health import EXAMPLES
+
 OK, NOTE, PROBLEM = "ok", "note", "problem"
 STATES = (OK, NOTE, PROBLEM)
-EXAMPLES = 5
 
 
 @dataclass(frozen=True)
