@@ -421,10 +421,10 @@ def test_what_could_not_be_hidden_is_not_counted(
 ) -> None:
     ingest(shop, deliver(tmp_path / "in", {"a": "hat", "b": "hat", "c": "hat"}))
     smaller = deliver(tmp_path / "later", {"a": "hat", "b": "hat"})
-    store = IngestReport.store_counts
+    store, failures = IngestReport.store_counts, iter([True])
 
     def failing(self: IngestReport, session: Session) -> None:
-        if self.retired:
+        if self.retired and next(failures, False):
             raise RuntimeError("the lights went out")
         store(self, session)
 
