@@ -56,7 +56,12 @@ class Checkpoint:
     @property
     def temperature(self) -> float:
         """What logits are divided by before the softmax (Guo et al. 2017), 1 if never fitted."""
-        return float(self.meta.get("calibration", {}).get("temperature", 1.0))
+        return temperature_of(self.meta)
+
+
+def temperature_of(meta: Mapping[str, Any]) -> float:
+    """Return the temperature in a birth certificate, 1 where none was ever fitted."""
+    return float(meta.get("calibration", {}).get("temperature", 1.0))
 
 
 def save_checkpoint(

@@ -6,7 +6,11 @@ cannot disagree on it.
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from catalog_ai.images import Pixels, resize_square
 
@@ -58,28 +62,30 @@ class Preprocessing:
         """(H, W, 3) uint8 → (square, square, 3) uint8."""
         return resize_square(pixels, self.square)
 
-    def views(self, squares: "Tensor") -> "list[Tensor]":
-        """[B, 3, square, square] uint8 → one or more [B, 3, size, size] float32, normalised."""
-        from torch.nn import functional
-
-        kept = [squares]
+    def views(self, squares: Pixels) -> "list[NDArray[np.float32]]":
+        """[B, square, square, 3] uint8 → one or more [B, 3, size, size] float32, normalised."""
+        channels = squares.transpose(0, 3, 1, 2)
+        kept: list[NDArray[Any]] = [channels]
         if self.zoom_average:
-            shape = (self.size, self.size)
             margin = (self.square - self.size) // 2
             middle = slice(margin, margin + self.size)
-            whole = functional.interpolate(squares.float(), shape, mode="bilinear", antialias=True)
-            kept = [whole, squares[:, :, middle, middle]]
+            shrink = _shrinking(self.square, self.size)
+            kept = [shrink @ channels.astype(np.float32) @ shrink.T, channels[:, :, middle, middle]]
+        scale, shift = (values.reshape(3, 1, 1) for values in self._scale_and_shift())
+        views = [view * scale - shift for view in kept]
         if self.flip_average:
-            kept += [view.flip(3) for view in kept]
-        return [self.normalize(view) for view in kept]
+            views += [np.ascontiguousarray(view[..., ::-1]) for view in views]
+        return views
 
     def normalize(self, pixels: "Tensor") -> "Tensor":
         """[..., 3, H, W] 0..255 → float32, what ToTensor and Normalize do to one image."""
         import torch
 
-        scale = 1 / (255 * torch.tensor(self.std, device=pixels.device)).view(3, 1, 1)
-        shift = (torch.tensor(self.mean) / torch.tensor(self.std)).to(pixels.device)
-        return pixels.float().mul_(scale).sub_(shift.view(3, 1, 1))
+        scale, shift = (
+            torch.from_numpy(values).to(pixels.device).view(3, 1, 1)
+            for values in self._scale_and_shift()
+        )
+        return pixels.float().mul_(scale).sub_(shift)
 
     def of_symmetric(self, images: "Tensor") -> "Tensor":
         """[..., 3, H, W] float, -1..1 → what `normalize` makes of the same pixels."""
@@ -89,6 +95,24 @@ class Preprocessing:
             return images
         mean, std = (torch.tensor(values).view(3, 1, 1) for values in (self.mean, self.std))
         return (images * 0.5 + 0.5 - mean) / std
+
+    def _scale_and_shift(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """What 0..255 is multiplied by, and what is then subtracted, for each colour."""
+        mean, std = np.array(self.mean), np.array(self.std)
+        return (1 / (255 * std)).astype(np.float32), (mean / std).astype(np.float32)
+
+
+@cache
+def _shrinking(before: int, after: int) -> NDArray[np.float32]:
+    """Return the (after, before) matrix that shrinks a line of pixels as Pillow's BILINEAR does.
+
+    Each pixel is the mean of those below a triangle twice as wide as itself: torch and torchvision
+    call it bilinear with `antialias`.
+    """
+    width = before / after
+    centres = (np.arange(after)[:, None] + 0.5) * width
+    weights = np.clip(1 - np.abs(np.arange(before) + 0.5 - centres) / width, 0, None)
+    return np.asarray(weights / weights.sum(1, keepdims=True), np.float32)
 
 
 def three(values: Any) -> tuple[float, float, float]:

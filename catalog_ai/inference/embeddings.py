@@ -1,7 +1,6 @@
 """From photos to vectors and probabilities: the article's functions, and the model as served."""
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,43 +10,31 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
-from torch.nn import functional
 
 from catalog_ai.checkpoint import Checkpoint, load_checkpoint
 from catalog_ai.data.dataset import CatalogDataset
 from catalog_ai.data.loaders import PlainLoader
-from catalog_ai.errors import CheckpointError
 from catalog_ai.images import Pixels, decode, read_photo
-from catalog_ai.inference.runner import Runner, TorchRunner, runner
+from catalog_ai.inference.predicting import Outputs, Predictor, Runner
+from catalog_ai.inference.runner import TorchRunner, runner
 from catalog_ai.models.siamese import TwoHeads
 from catalog_ai.models.summary import ModelStatistics, summarize
 
-_BATCH = 64  # at 224 pixels 38 MB of input, and ONNX Runtime is no faster with more
 
-
-@dataclass(frozen=True)
-class Outputs:
-    """What a model says of N photos: `probabilities` (N, C) float32, `vectors` (N, D) float32.
-
-    Rows of probabilities sum to one; vectors have unit length.
-    """
-
-    probabilities: NDArray[np.float32]
-    vectors: NDArray[np.float32]
-
-
-class CatalogModel:
+class CatalogModel(Predictor):
     """A checkpoint as the catalogue uses it: pixels in, probabilities and unit vectors out."""
 
     def __init__(self, checkpoint: Checkpoint, compute: Runner | None = None) -> None:
+        super().__init__(
+            compute or TorchRunner(checkpoint),
+            str(checkpoint.meta["version"]),
+            checkpoint.preprocessing,
+            checkpoint.temperature,
+        )
         self.meta = checkpoint.meta
-        self.version = str(checkpoint.meta["version"])
         self.classes = tuple(checkpoint.meta["classes"])
         self.dimension = checkpoint.architecture.dimension
-        self.preprocessing = checkpoint.preprocessing
-        self.temperature = checkpoint.temperature
         self._checkpoint = checkpoint
-        self._compute = compute or TorchRunner(checkpoint)
 
     @classmethod
     def load(cls, folder: Path, *, runtime: str = "auto", provider: str = "cpu") -> "CatalogModel":
@@ -75,40 +62,11 @@ class CatalogModel:
 
         Raises `CheckpointError` where its weights give numbers that are none.
         """
-        parts = [self._predict_batch(batch) for batch in self._batches(photos)]
-        if not parts:
-            return Outputs(
-                np.empty((0, len(self.classes)), np.float32),
-                np.empty((0, self.dimension), np.float32),
-            )
-        probabilities, vectors = (np.concatenate(part) for part in zip(*parts, strict=True))
-        if not (np.isfinite(probabilities).all() and np.isfinite(vectors).all()):
-            raise CheckpointError(f"the weights of {self.version!r} are damaged: train it again")
-        return Outputs(probabilities, vectors)
-
-    def _batches(self, photos: Sequence[Pixels]) -> Iterator[list[Tensor]]:
-        for start in range(0, len(photos), _BATCH):
-            squares = [self.preprocessing.resize(one) for one in photos[start : start + _BATCH]]
-            yield self.preprocessing.views(
-                torch.from_numpy(np.stack(squares).transpose(0, 3, 1, 2))
-            )
-
-    def _predict_batch(
-        self, views: list[Tensor]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        answers = [self._compute(images.numpy()) for images in views]
-        probabilities = np.stack([self._probabilities(logits) for logits, _ in answers])
-        vectors = torch.from_numpy(np.sum([vectors for _, vectors in answers], axis=0))
-        return (
-            probabilities.mean(0, dtype=np.float32),
-            functional.normalize(vectors, dim=1).numpy(),
+        if photos:
+            return super().predict(photos)
+        return Outputs(
+            np.empty((0, len(self.classes)), np.float32), np.empty((0, self.dimension), np.float32)
         )
-
-    def _probabilities(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
-        probabilities: NDArray[np.float32] = (
-            torch.from_numpy(logits / self.temperature).softmax(1).numpy()
-        )
-        return probabilities
 
 
 def get_query_img_embedding(

@@ -7,41 +7,25 @@ import json
 import os
 import tempfile
 import warnings
+from collections.abc import Callable
 from contextlib import redirect_stdout
-from hashlib import sha256
 from io import StringIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from catalog_ai.checkpoint import WEIGHTS, Checkpoint
 from catalog_ai.device import autocast, best_device, device_of, placed
 from catalog_ai.errors import CheckpointError, UsageError
+from catalog_ai.inference.onnx import OUTPUTS, OnnxRunner, check_provider, onnx_path
+from catalog_ai.inference.predicting import Images, Runner
 from catalog_ai.models.siamese import TwoHeads
 
-if TYPE_CHECKING:
-    import onnxruntime
-
 RUNTIMES = ("auto", "onnx", "torch")
-PROVIDERS = {
-    "cpu": "CPUExecutionProvider",
-    "cuda": "CUDAExecutionProvider",
-    "tensorrt": "TensorrtExecutionProvider",
-}
 TOLERANCE = 1e-4  # of ONNX Runtime's answers against torch's, absolute
-_OUTPUTS = ("logits", "vectors")
 _WORTH_EXPORTING = 2_000  # photos; writing the file takes several seconds
-
-Images = NDArray[np.float32]
-
-
-class Runner(Protocol):
-    """[B, 3, S, S] float32 → ([B, C] logits, [B, D] unit vectors), float32 both."""
-
-    def __call__(self, images: Images) -> tuple[Images, Images]: ...
 
 
 class TorchRunner:
@@ -59,18 +43,6 @@ class TorchRunner:
         return logits.float().cpu().numpy(), vectors.float().cpu().numpy()
 
 
-class OnnxRunner:
-    """An ONNX file under ONNX Runtime. Raises `UsageError` for a provider that is not there."""
-
-    def __init__(self, path: Path, provider: str = "cpu") -> None:
-        self._session = _session(path, provider)
-
-    def __call__(self, images: Images) -> tuple[Images, Images]:
-        """Return what the networks say."""
-        logits, vectors = self._session.run(list(_OUTPUTS), {"images": images})
-        return logits, vectors
-
-
 def runner(
     checkpoint: Checkpoint, folder: Path | None, *, runtime: str = "auto", provider: str = "cpu"
 ) -> Runner:
@@ -81,24 +53,38 @@ def runner(
     `UsageError` for a runtime or provider that is not there, `CheckpointError` where the two
     disagree.
     """
+    wanted = wants_onnx(runtime, provider)
+    path = onnx_file(folder, runtime, lambda: checkpoint) if folder is not None and wanted else None
+    return TorchRunner(checkpoint) if path is None else OnnxRunner(path, provider)
+
+
+def wants_onnx(runtime: str, provider: str) -> bool:
+    """Return whether ONNX Runtime is to compute. Raises `UsageError` for what is not there."""
     if runtime not in RUNTIMES:
         raise UsageError(f"CATALOG_RUNTIME is {runtime!r}: choose from {', '.join(RUNTIMES)}")
     check_provider(provider)
     on_gpu = best_device().type != "cpu" and provider == "cpu"
-    if folder is None or runtime == "torch" or (runtime == "auto" and on_gpu):
-        return TorchRunner(checkpoint)
-    digest = sha256((folder / WEIGHTS).read_bytes()).hexdigest()
-    path = folder / f"model-{digest[:12]}.onnx"  # other weights under the same name: another file
+    return runtime == "onnx" or (runtime == "auto" and not on_gpu)
+
+
+def onnx_file(folder: Path, runtime: str, load: Callable[[], Checkpoint]) -> Path | None:
+    """Return the ONNX file of the model in `folder`, written first where it is not there.
+
+    None where it cannot be written and `runtime` does not insist. Raises `CheckpointError`.
+    """
+    if not (folder / WEIGHTS).is_file():
+        load()  # says in a sentence what is missing
+    path = onnx_path(folder, folder / WEIGHTS)
     if not path.is_file():
         try:
-            export_onnx(checkpoint, path)
+            export_onnx(load(), path)
         except OSError as error:
             if runtime == "onnx":
                 raise CheckpointError(
                     f"the model {folder.name!r} cannot be written as ONNX: {error.strerror}"
                 ) from error
-            return TorchRunner(checkpoint)
-    return OnnxRunner(path, provider)
+            return None
+    return path
 
 
 def quick_runner(checkpoint: Checkpoint, photos: int) -> Runner:
@@ -136,34 +122,6 @@ def export_onnx(checkpoint: Checkpoint, path: Path) -> None:
         building.unlink(missing_ok=True)
 
 
-def check_provider(provider: str) -> None:
-    """Raise `UsageError` unless ONNX Runtime has this execution provider here."""
-    import onnxruntime
-
-    if provider not in PROVIDERS:
-        raise UsageError(
-            f"CATALOG_EXECUTION_PROVIDER is {provider!r}: choose from {', '.join(PROVIDERS)}"
-        )
-    if PROVIDERS[provider] not in onnxruntime.get_available_providers():
-        raise UsageError(
-            f"ONNX Runtime has no {provider} here: pip install onnxruntime-gpu in place of "
-            "onnxruntime on a machine with that hardware, or set CATALOG_EXECUTION_PROVIDER=cpu"
-        )
-
-
-def _session(path: Path, provider: str) -> "onnxruntime.InferenceSession":
-    import onnxruntime
-
-    chosen = list(dict.fromkeys((PROVIDERS[provider], PROVIDERS["cpu"])))
-    try:
-        return onnxruntime.InferenceSession(path, providers=chosen)
-    except Exception as error:  # ONNX Runtime has an exception type for each of its C++ codes
-        raise CheckpointError(
-            f"{path.name} of the model {path.parent.name!r} cannot be loaded: delete that file, it "
-            "is written again"
-        ) from error
-
-
 def _write(network: TwoHeads, example: torch.Tensor, path: Path) -> None:
     batch = torch.export.Dim("batch")
     # The exporter prints its steps and warns of deprecations in torch's own code.
@@ -172,7 +130,7 @@ def _write(network: TwoHeads, example: torch.Tensor, path: Path) -> None:
         torch.onnx.export(
             *(network, (example,), path),
             input_names=["images"],
-            output_names=list(_OUTPUTS),
+            output_names=list(OUTPUTS),
             dynamic_shapes={"images": {0: batch}},
             dynamo=True,
             external_data=False,
@@ -199,7 +157,7 @@ def _compare(network: TwoHeads, exported: OnnxRunner, size: int, path: Path) -> 
     images = torch.rand((5, 3, size, size), generator=torch.Generator().manual_seed(1)) * 2 - 1
     with torch.inference_mode():
         expected = [answer.numpy() for answer in network(images)]
-    for name, right, found in zip(_OUTPUTS, expected, exported(images.numpy()), strict=True):
+    for name, right, found in zip(OUTPUTS, expected, exported(images.numpy()), strict=True):
         difference = float(np.abs(right - found).max(initial=0.0))
         if not difference <= TOLERANCE:
             raise CheckpointError(

@@ -5,18 +5,34 @@ A process whose parent is killed while it is still importing would live on until
 
 import multiprocessing
 import os
+import pickle
 import signal
 import threading
+from collections.abc import Callable, Sequence
 from multiprocessing.connection import wait
+from typing import Any
 
 from catalog_ai.services.signals import ENDING
 
+_work: Callable[[Sequence[Any]], list[Any]]
 
-def begin() -> None:
-    """Leave signals to the parent, who finishes its batch first, and end when it is gone."""
+
+def begin(packed: bytes) -> None:
+    """Leave signals to the parent, who finishes its batch first, and end when it is gone.
+
+    `packed` is the pickled function that this process is for: it brings its imports with it.
+    """
+    global _work
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # numpy's: there are as many processes as cores
+    _work = pickle.loads(packed)
+
+
+def run(orders: Sequence[Any]) -> list[Any]:
+    """Do what this process is for."""
+    return _work(orders)
 
 
 def _end_with_parent() -> None:

@@ -1,17 +1,14 @@
 """A registered model at work: small photos in, what the database stores of them out."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 from catalog_ai import shipped
 from catalog_ai.errors import UnknownVersionError
-from catalog_ai.images import Pixels
 from catalog_ai.preprocessing import Preprocessing
 from catalog_ai.services.catalogue import Catalogue
+from catalog_ai.services.preparing import Answer, Prepared
 from catalog_ai.services.shipped import ensure_model
 from db.commands.products import Output
 from db.engine import read
@@ -19,6 +16,7 @@ from db.queries import models
 
 if TYPE_CHECKING:
     from catalog_ai.inference.embeddings import CatalogModel
+    from catalog_ai.inference.onnx import ExportedModel
 
 Progress = Callable[[float, str], None]
 
@@ -47,6 +45,25 @@ class Classifier:
         self._settings = catalogue.settings
         self._folder = catalogue.settings.models / row.version
 
+    def for_processes(self) -> "ExportedModel | None":
+        """Return what other processes need to give its answers, one thread each.
+
+        None where torch or a GPU is to compute: once, and here. Raises `CheckpointError`,
+        `UsageError`.
+        """
+        from catalog_ai.checkpoint import load_checkpoint, temperature_of
+        from catalog_ai.inference.onnx import ExportedModel
+        from catalog_ai.inference.runner import onnx_file, wants_onnx
+
+        runtime, provider = self._settings.runtime, self._settings.execution_provider
+        if provider != "cpu" or not wants_onnx(runtime, provider):
+            return None
+        path = onnx_file(self._folder, runtime, lambda: load_checkpoint(self._folder))
+        if path is None:
+            return None
+        temperature = temperature_of(self.row.meta)
+        return ExportedModel(path, self.row.version, self.preprocessing, temperature)
+
     def load(self) -> None:
         """Load what the first answer would. Raises `CheckpointError` for damaged files."""
         _ = self._model, self._trained_on
@@ -56,28 +73,32 @@ class Classifier:
         """Whether the next answer comes without loading anything."""
         return "_model" in vars(self)
 
-    def outputs(self, squares: Sequence[Pixels], digests: Sequence[str]) -> list[Output]:
-        """Return what the model says of each photo; `digests` are their sha256.
+    def outputs(self, found: Sequence[Prepared]) -> list[Output | None]:
+        """Return what is stored of the model's answers, None where nothing was to be computed.
 
-        Raises `CheckpointError`.
+        Those that the preparing process did not ask for are asked for here. Raises
+        `CheckpointError`.
         """
-        if not squares:
-            return []
-        found = self._model.predict(squares)
+        squares = [one.square for one in found if one.square is not None]
+        here: Iterator[Answer] = iter(())
+        if squares:
+            said = self._model.predict(squares)
+            here = map(Answer, said.probabilities, said.vectors)
+        answers = [next(here) if one.square is not None else one.answer for one in found]
         return [
-            Output(
-                image_sha256=digest,
-                probabilities=found.probabilities[row],
-                vector=found.vectors[row],
-                top_label=self._top(found.probabilities[row]),
-                trained_on=digest in self._trained_on,
-            )
-            for row, digest in enumerate(digests)
+            None if answer is None else self._output(one.photos[0].digest, answer)
+            for one, answer in zip(found, answers, strict=True)
         ]
 
-    def _top(self, probabilities: NDArray[np.float32]) -> str:
-        """Return the likeliest category, "" where the model knows none."""
-        return self._model.classes[int(probabilities.argmax())] if self._model.classes else ""
+    def _output(self, digest: str, answer: Answer) -> Output:
+        classes = self.row.classes
+        return Output(
+            image_sha256=digest,
+            probabilities=answer.probabilities,
+            vector=answer.vector,
+            top_label=classes[int(answer.probabilities.argmax())] if classes else "",
+            trained_on=digest in self._trained_on,
+        )
 
     @cached_property
     def _model(self) -> "CatalogModel":

@@ -6,6 +6,7 @@ inherit no lock; they end when their parent does, however it ends.
 """
 
 import multiprocessing
+import pickle
 import signal
 import sys
 from collections import deque
@@ -22,8 +23,9 @@ from catalog_ai.services.preparing import Order, Prepared, Preparer, Refusal
 from catalog_ai.services.signals import ENDING
 
 CHUNK = 8  # orders a process is given at once
-AHEAD = 2  # groups that are being prepared while one is computed and one is written
-PATIENCE_SECONDS = 120.0  # no photo takes longer, unless its decoder hangs
+_CHUNKS_EACH = 3  # that a process has before it, so that it never waits for the next
+AHEAD = 2  # groups at least that are being prepared while one is written
+PATIENCE_SECONDS = 120.0  # no chunk takes longer, unless a decoder hangs
 DIED = "decoder_died", "the photo brought the decoder down: save it anew and deliver it again"
 # What becomes of a batch whose processes have died, hang, or were ended because of another batch.
 _LOST = (BrokenProcessPool, TimeoutError, CancelledError)
@@ -37,6 +39,7 @@ class Crew:
     def __init__(self, workers: int, preparer: Preparer) -> None:
         self._workers = workers
         self._preparer = preparer
+        self._packed = pickle.dumps(preparer)  # once: it may name many refused photos
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> "Crew":
@@ -46,7 +49,10 @@ class Crew:
         self._end()
 
     def start(self) -> None:
-        """Start the processes and wait for them; otherwise the first batch does."""
+        """Start the processes and wait for them; otherwise the first batch does.
+
+        Raises `CheckpointError` where the model is damaged that they load.
+        """
         if self._workers:
             waiting = [self._submit([]) for _ in range(self._workers)]
             for future in waiting:
@@ -59,7 +65,8 @@ class Crew:
         under_way: deque[tuple[T, Batch]] = deque()
         for group, orders in groups:
             under_way.append((group, self.begin(orders)))
-            if len(under_way) > AHEAD:
+            chunks = sum(len(batch.chunks) for _, batch in under_way)
+            if len(under_way) > AHEAD and chunks > _CHUNKS_EACH * self._workers:
                 first, batch = under_way.popleft()
                 yield first, self.finish(batch)
         while under_way:
@@ -100,10 +107,10 @@ class Crew:
     def _submit(self, orders: Sequence[Order]) -> "Future[list[Prepared]]":
         for _ in range(2):
             if self._pool is None:
-                self._pool = _pool(self._workers)
+                self._pool = _pool(self._workers, self._packed)
             try:
                 with _signals_wait(), _no_main_module():  # it may start a process
-                    return self._pool.submit(self._preparer, orders)
+                    return self._pool.submit(child_process.run, orders)
             except BrokenProcessPool:
                 self._end()
         raise BrokenProcessPool("processes that decode photos cannot be started")
@@ -163,7 +170,9 @@ def _no_main_module() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def _pool(workers: int) -> ProcessPoolExecutor:
+def _pool(workers: int, packed: bytes) -> ProcessPoolExecutor:
     resource_tracker.ensure_running()  # else the first process starts it, and it lets signals in
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=child_process.begin)
+    return ProcessPoolExecutor(
+        workers, mp_context=context, initializer=child_process.begin, initargs=(packed,)
+    )

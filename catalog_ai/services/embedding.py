@@ -25,7 +25,8 @@ class Embedder:
         """Return how many products were looked at; those whose copy is gone are left out."""
         settings = self._catalogue.settings
         side = self._classifier.preprocessing.square
-        preparer = Preparer(settings, settings.home, side, {}, keeps=False)
+        model = self._classifier.for_processes() if settings.workers else None
+        preparer = Preparer(settings, settings.home, side, {}, keeps=False, model=model)
         with read(self._catalogue.engine) as session:
             total = products.count(session)
         done = 0
@@ -53,16 +54,9 @@ class Embedder:
             last = group[-1].id
 
     def _look(self, group: Sequence[ProductRow], found: Sequence[Prepared]) -> int:
-        there = [
-            (product, prepared.square)
-            for product, prepared in zip(group, found, strict=True)
-            if prepared.square is not None
-        ]
-        outputs = self._classifier.outputs(
-            [square for _, square in there], [product.image_sha256 for product, _ in there]
-        )
-        said = {product.id: output for (product, _), output in zip(there, outputs, strict=True)}
+        outputs = zip(group, self._classifier.outputs(found), strict=True)
+        said = {product.id: output for product, output in outputs if output is not None}
         with write(self._catalogue.engine, touches=("embeddings",)) as session:
             row, version = self._classifier.row, self._classifier.preprocessing.version
             commands.store_outputs(session, row.id, version, said)
-        return len(there)
+        return len(said)

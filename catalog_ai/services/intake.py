@@ -14,6 +14,7 @@ from typing import Any
 
 from catalog_ai.data.sources import Source, SourceItem
 from catalog_ai.errors import StoppedError
+from catalog_ai.inference.onnx import ExportedModel
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.classifying import Classifier, Progress
 from catalog_ai.services.crew import Crew
@@ -87,6 +88,7 @@ class Intake:
             self._classifier.preprocessing.square,
             self._recorder.refused,
             keeps=not self._wishes.dry_run,
+            model=self._model_for_processes(),
         )
         writing: Future[None] | None = None
         done = 0
@@ -106,6 +108,14 @@ class Intake:
                     break
             if writing is not None:
                 writing.result()
+
+    def _model_for_processes(self) -> ExportedModel | None:
+        """Return what those that decode are to ask, None where this process asks the model."""
+        apart = self._catalogue.settings.workers and self._wishes.engine != "ray"
+        if not apart or self._wishes.dry_run:
+            return None
+        with self._loading():
+            return self._classifier.for_processes()
 
     def _here(self, preparer: Preparer) -> Generator[Computed]:
         """Yield groups beside what the model says of them, by SKU."""
@@ -153,14 +163,12 @@ class Intake:
 
     def _outputs(self, group: Sequence[Delivered]) -> dict[str, Output]:
         """Return SKU → what the model says, for the photos that were decoded."""
-        fresh = [(one, one.found.square) for one in group if one.found.square is not None]
-        if fresh and not self._classifier.is_loaded:
+        found = [one.found for one in group]
+        if any(one.square is not None for one in found) and not self._classifier.is_loaded:
             with self._loading():
                 self._classifier.load()
-        outputs = self._classifier.outputs(
-            [square for _, square in fresh], [one.found.photos[0].digest for one, _ in fresh]
-        )
-        return {one.sku: output for (one, _), output in zip(fresh, outputs, strict=True)}
+        outputs = zip(group, self._classifier.outputs(found), strict=True)
+        return {one.sku: output for one, output in outputs if output is not None}
 
     @contextmanager
     def _loading(self) -> Iterator[None]:

@@ -1,18 +1,26 @@
 """From files to what a product needs of its photos; runs in worker processes, knows no database.
 
 Everything that touches a delivered byte happens here: reading, hashing, decoding, and writing the
-stored copy and the thumbnail. Only numpy and Pillow are needed.
+stored copy and the thumbnail. A process of a crew asks the model as well, in one thread, so that
+only its answers cross to the ingest. Neither torch nor SQLAlchemy is imported.
 """
 
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from catalog_ai.config import Settings
 from catalog_ai.errors import PhotoError
 from catalog_ai.images import Pixels, decode, read_photo, resize_square
+from catalog_ai.inference.onnx import ExportedModel
+from catalog_ai.inference.predicting import Predictor
 from catalog_ai.services.photos import store_photo
 
 
@@ -60,12 +68,21 @@ class Prepared:
     """What became of one order.
 
     `photos` are those that can be used, in their order; without any, there are only `refused`.
-    `square` is (S, S, 3) uint8 of the first, None where nothing has to be computed.
+    `square` is (S, S, 3) uint8 of the first, for a model that is asked elsewhere; `answer` is the
+    model's that was asked here. Both are None where nothing has to be computed.
     """
 
     photos: tuple[StoredPhoto, ...]
     square: Pixels | None = None
     refused: tuple[Refusal, ...] = ()
+    answer: "Answer | None" = None
+
+
+class Answer(NamedTuple):
+    """What a model says of one photo: (C,) float32 and a (D,) float32 vector of unit length."""
+
+    probabilities: NDArray[np.float32]
+    vector: NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -73,7 +90,7 @@ class Preparer:
     """How photos are prepared: for a network that looks at `size` × `size` pixels.
 
     Bytes whose sha256 is in `refused` (→ code and reason) are not decoded again. Without `keeps`
-    nothing is written.
+    nothing is written. `model` is asked about each photo; without one the pixels are returned.
     """
 
     settings: Settings
@@ -81,12 +98,18 @@ class Preparer:
     size: int
     refused: dict[str, tuple[str, str]]
     keeps: bool = True
+    model: ExportedModel | None = None
 
     def __call__(self, orders: Sequence[Order]) -> list[Prepared]:
-        """Return what became of each order."""
+        """Return what became of each order; without any, only load the model.
+
+        Raises `CheckpointError` where the model is damaged.
+        """
+        predictor = None if self.model is None else _loaded(self.model)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, of damaged metadata: nothing to act on
-            return [self._product(order) for order in orders]
+            found = [self._product(order) for order in orders]
+        return found if predictor is None else _answered(predictor, found)
 
     def _product(self, order: Order) -> Prepared:
         photos: list[StoredPhoto] = []
@@ -118,3 +141,19 @@ class Preparer:
         if not self.keeps:
             return StoredPhoto(place, digest)
         return StoredPhoto(place, digest, *store_photo(self.settings, digest, data, pixels))
+
+
+_loaded = cache(ExportedModel.load)  # once in each process
+
+
+def _answered(predictor: Predictor, found: Sequence[Prepared]) -> list[Prepared]:
+    """Put the model's answer in the place of the pixels that it was asked about."""
+    squares = [one.square for one in found if one.square is not None]
+    if not squares:
+        return list(found)
+    said = predictor.predict(squares)
+    answers = iter(zip(said.probabilities, said.vectors, strict=True))
+    return [
+        one if one.square is None else replace(one, square=None, answer=Answer(*next(answers)))
+        for one in found
+    ]

@@ -72,15 +72,12 @@ class Computing:
         """Return `place` and `result` of a block that was read. Raises `CheckpointError`."""
         found: list[Prepared] = _unpacked(block, "found")
         side = self._classifier.preprocessing.square
-        squares = {
-            row: np.frombuffer(data, np.uint8).reshape(side, side, 3)
-            for row, data in enumerate(block["square"].to_pylist())
-            if data is not None
-        }
-        digests = [found[row].photos[0].digest for row in squares]
-        outputs = self._classifier.outputs(list(squares.values()), digests)
-        said = dict(zip(squares, outputs, strict=True))
-        results: list[Result] = [(one, said.get(row)) for row, one in enumerate(found)]
+        squares = [
+            None if data is None else np.frombuffer(data, np.uint8).reshape(side, side, 3)
+            for data in block["square"].to_pylist()
+        ]
+        shown = [replace(one, square=square) for one, square in zip(found, squares, strict=True)]
+        results: list[Result] = list(zip(found, self._classifier.outputs(shown), strict=True))
         return _table(place=block["place"], result=_packed(results))
 
 

@@ -95,11 +95,14 @@ def _logits(
     model: nn.Module, photos: PhotoArrays, preprocessing: Preprocessing
 ) -> tuple[Tensor, Tensor]:
     """Return ([V, N, C] logits of each photo's views, [N] targets)."""
-    squares = photos.resized(preprocessing.square).pixels.transpose(0, 3, 1, 2)
+    squares = photos.resized(preprocessing.square).pixels
     parts: list[Tensor] = []
     with torch.inference_mode():
         for start in range(0, len(photos), _AT_ONCE):
-            views = preprocessing.views(torch.from_numpy(squares[start : start + _AT_ONCE]))
-            last = [view.contiguous(memory_format=torch.channels_last) for view in views]
+            views = preprocessing.views(squares[start : start + _AT_ONCE])
+            last = [
+                torch.from_numpy(view).contiguous(memory_format=torch.channels_last)
+                for view in views
+            ]
             parts.append(torch.stack([model(view) for view in last]))
     return torch.cat(parts, 1), torch.from_numpy(photos.targets)
