@@ -23,10 +23,10 @@ from benchmarks.losses import served
 from benchmarks.photos import CLASSES, parser, read, seven
 from catalog_ai.data.dataset import PhotoArrays, load_photos
 from catalog_ai.errors import UsageError
+from catalog_ai.memory import freed_memory_kept
 from catalog_ai.models.siamese import SiameseEncoder
 from catalog_ai.training import small
 from catalog_ai.training.calibration import fold
-from catalog_ai.training.memory import freed_memory_kept
 from catalog_ai.training.task import Task
 
 POWER = 1.5

@@ -30,10 +30,10 @@ from catalog_ai.data.sources import Source
 from catalog_ai.evaluation import metrics
 from catalog_ai.evaluation.reshot import SIDE, shoot_again
 from catalog_ai.inference.embeddings import CatalogModel, Outputs
+from catalog_ai.memory import freed_memory_kept
 from catalog_ai.models.classifier import MobileNetLikeClassifier
 from catalog_ai.models.siamese import SiameseEncoder
 from catalog_ai.training import small
-from catalog_ai.training.memory import freed_memory_kept
 from catalog_ai.training.task import Task
 
 MARGINS = (0.2, 0.5, 1.0)

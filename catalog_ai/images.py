@@ -1,7 +1,8 @@
 """The one decoder: bytes in, upright sRGB pixels out, or a reason why not.
 
 Training, ingest and search all see a photo through `decode`, so that the same file always gives
-the same pixels. What is kept on disk comes from `stored_copy` and `thumbnail`.
+the same pixels. What is kept on disk comes from `decode_to_keep` and
+`thumbnail`.
 """
 
 import errno
@@ -90,26 +91,23 @@ def decode(data: bytes) -> Pixels:
         return np.asarray(_upright_rgb(image), dtype=np.uint8)
 
 
-def resize_square(pixels: Pixels, size: int) -> Pixels:
-    """Return (size, size, 3) uint8, squeezed to a square as torchvision's `Resize` does."""
-    image = Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(image, dtype=np.uint8)
-
-
-def stored_copy(data: bytes, pixels: Pixels) -> StoredCopy:
-    """Return what the catalogue keeps of a photo; `pixels` is what `decode` made of `data`.
+def decode_to_keep(data: bytes) -> tuple[Pixels, StoredCopy]:
+    """Return what `decode` does, and what the catalogue keeps of the photo.
 
     A photo that is upright, small enough and already sRGB keeps its compressed pixels untouched:
     only its metadata (EXIF with GPS, XMP, comments, anything behind the image) is cut out. Any
     other is encoded once, as a JPEG of quality 90.
     """
-    with _header(data) as image:
-        kind = str(image.format)
-        if _fits(image, data):
-            return StoredCopy(without_metadata(data, kind), SUFFIXES[kind])
-    upright = Image.fromarray(pixels)
-    upright.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
-    return StoredCopy(_jpeg(upright, quality=90, optimize=True), ".jpg")
+    with _open(data) as image:
+        kept = _as_it_is(image, data)
+        pixels = np.asarray(_upright_rgb(image), dtype=np.uint8)
+    return pixels, kept or _encoded(pixels)
+
+
+def resize_square(pixels: Pixels, size: int) -> Pixels:
+    """Return (size, size, 3) uint8, squeezed to a square as torchvision's `Resize` does."""
+    image = Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR)
+    return np.asarray(image, dtype=np.uint8)
 
 
 def thumbnail(pixels: Pixels) -> bytes:
@@ -281,6 +279,19 @@ def _orientation(image: Image.Image) -> int:
         return int(image.getexif().get(_ORIENTATION, _UPRIGHT))
     except _BROKEN:
         return _UPRIGHT  # damaged metadata is no reason to lose a good photo
+
+
+def _as_it_is(image: Image.Image, data: bytes) -> StoredCopy | None:
+    """Return a copy with the same compressed pixels, None where they are not fit to be kept."""
+    kind = str(image.format)
+    fits = _fits(image, data)
+    return StoredCopy(without_metadata(data, kind), SUFFIXES[kind]) if fits else None
+
+
+def _encoded(pixels: Pixels) -> StoredCopy:
+    upright = Image.fromarray(pixels)
+    upright.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
+    return StoredCopy(_jpeg(upright, quality=90, optimize=True), ".jpg")
 
 
 def _fits(image: Image.Image, data: bytes) -> bool:

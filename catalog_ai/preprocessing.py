@@ -64,7 +64,7 @@ class Preprocessing:
 
     def views(self, squares: Pixels) -> "list[NDArray[np.float32]]":
         """[B, square, square, 3] uint8 → one or more [B, 3, size, size] float32, normalised."""
-        channels = squares.transpose(0, 3, 1, 2)
+        channels = np.ascontiguousarray(squares.transpose(0, 3, 1, 2))
         kept: list[NDArray[Any]] = [channels]
         if self.zoom_average:
             margin = (self.square - self.size) // 2

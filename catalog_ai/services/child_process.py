@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from multiprocessing.connection import wait
 from typing import Any
 
+from catalog_ai.memory import keep_freed_memory
 from catalog_ai.services.signals import ENDING
 
 _work: Callable[[Sequence[Any]], list[Any]]
@@ -27,6 +28,7 @@ def begin(packed: bytes) -> None:
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ["OPENBLAS_NUM_THREADS"] = "1"  # numpy's: there are as many processes as cores
+    keep_freed_memory()
     _work = pickle.loads(packed)
 
 

@@ -31,7 +31,7 @@ from db.commands.products import Output
 from db.engine import read, write
 from db.queries import products
 
-GROUP = 32  # products of one transaction
+GROUP = 64  # products of one transaction
 _LOOK_UP = 512  # products that are looked up at once
 
 Planned = tuple[SourceItem, Known | None, Further, Order]

@@ -1,34 +1,35 @@
 """The photos that a catalogue keeps: one copy each, named by content, and its thumbnail."""
 
 import os
-import tempfile
 from pathlib import Path
+from secrets import token_hex
 
 from catalog_ai.config import Settings
 from catalog_ai.errors import PhotoError
-from catalog_ai.images import SUFFIXES, Pixels, StoredCopy, decode, stored_copy, thumbnail
+from catalog_ai.images import SUFFIXES, Pixels, decode, decode_to_keep, thumbnail
+
+_NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_WRONLY
 
 
-def store_photo(settings: Settings, digest: str, data: bytes, pixels: Pixels) -> tuple[str, str]:
-    """Keep one upright copy of a photo and its thumbnail, unless they are there already.
+def keep_photo(settings: Settings, digest: str, data: bytes) -> tuple[Pixels, str, str]:
+    """Decode a photo, and keep one upright copy and its thumbnail, unless they are there already.
 
-    `digest` is the sha256 of the delivered bytes `data`, `pixels` what they decode to. Returns both
-    paths relative to `CATALOG_HOME`.
+    `digest` is the sha256 of the delivered bytes `data`. Returns the pixels and both paths relative
+    to `CATALOG_HOME`. Raises `PhotoError` for what cannot be decoded: nothing of it is kept.
     """
-    whole = settings.images / digest[:2] / digest
-    names = (whole.with_suffix(suffix) for suffix in SUFFIXES.values())
-    kept = next((name for name in names if name.exists()), None)
+    whole = f"{settings.images}/{digest[:2]}/{digest}"
+    kept = next(filter(os.path.exists, map(whole.__add__, SUFFIXES.values())), None)
     if kept is None:
-        copy: StoredCopy = stored_copy(data, pixels)
-        kept = whole.with_suffix(copy.suffix)
-        write_whole(kept, copy.data)
+        pixels, copy = decode_to_keep(data)
+        kept = whole + copy.suffix
+        write_whole(Path(kept), copy.data)
+    else:
+        pixels = decode(data)
     small = thumbnail_path(settings, digest)
     if not small.exists():
         write_whole(small, thumbnail(pixels))
-    return (
-        kept.relative_to(settings.home).as_posix(),
-        small.relative_to(settings.home).as_posix(),
-    )
+    home = f"{settings.home}/"
+    return pixels, kept.removeprefix(home), str(small).removeprefix(home)
 
 
 def thumbnail_path(settings: Settings, digest: str) -> Path:
@@ -56,16 +57,16 @@ def ensure_thumbnail(settings: Settings, stored: str, small: str) -> Path:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that no reader ever sees half of it."""
+    building = path.parent / f".{path.name}-{token_hex(4)}"
     try:
-        handle, name = tempfile.mkstemp(prefix=".", dir=path.parent)
+        handle = os.open(building, _NEW_FILE, 0o644)
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=".", dir=path.parent)
+        handle = os.open(building, _NEW_FILE, 0o644)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-            os.fchmod(handle, 0o644)
-        Path(name).replace(path)
+        building.replace(path)
     except BaseException:
-        Path(name).unlink(missing_ok=True)  # the disk may be full
+        building.unlink(missing_ok=True)  # the disk may be full
         raise

@@ -21,7 +21,7 @@ from catalog_ai.errors import PhotoError
 from catalog_ai.images import Pixels, decode, read_photo, resize_square
 from catalog_ai.inference.onnx import ExportedModel
 from catalog_ai.inference.predicting import Predictor
-from catalog_ai.services.photos import store_photo
+from catalog_ai.services.photos import keep_photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,23 +124,21 @@ class Preparer:
                 if known:
                     photos.append(StoredPhoto(place, digest))
                     continue
-                pixels = self._decoded(data, digest)
+                photo, pixels = self._kept(place, digest, data)
                 if not photos:
                     square = resize_square(pixels, self.size)
-                photos.append(self._stored(place, digest, data, pixels))
+                photos.append(photo)
             except PhotoError as error:
                 refused.append(Refusal(place, error.code, error.reason, digest))
         return Prepared(tuple(photos), square, tuple(refused))
 
-    def _decoded(self, data: bytes, digest: str) -> Pixels:
+    def _kept(self, place: int, digest: str, data: bytes) -> tuple[StoredPhoto, Pixels]:
         if digest in self.refused:
             raise PhotoError(*self.refused[digest])
-        return decode(data)
-
-    def _stored(self, place: int, digest: str, data: bytes, pixels: Pixels) -> StoredPhoto:
         if not self.keeps:
-            return StoredPhoto(place, digest)
-        return StoredPhoto(place, digest, *store_photo(self.settings, digest, data, pixels))
+            return StoredPhoto(place, digest), decode(data)
+        pixels, stored, small = keep_photo(self.settings, digest, data)
+        return StoredPhoto(place, digest, stored, small), pixels
 
 
 _loaded = cache(ExportedModel.load)  # once in each process

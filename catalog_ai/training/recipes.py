@@ -37,9 +37,9 @@ from catalog_ai.data.sources import Source, SourceItem, normal_label, usable_cla
 from catalog_ai.errors import CheckpointError, TrainingDataError, UsageError
 from catalog_ai.evaluation.report import evaluate_model
 from catalog_ai.inference.embeddings import CatalogModel
+from catalog_ai.memory import freed_memory_kept
 from catalog_ai.training import article, default, small
 from catalog_ai.training.classifier_train import ClassifierEpoch
-from catalog_ai.training.memory import freed_memory_kept
 from catalog_ai.training.siamese_train import SiameseEpoch
 from catalog_ai.training.task import Task, Trained
 

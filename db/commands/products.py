@@ -10,8 +10,13 @@ from numpy.typing import NDArray
 from sqlalchemy import delete, insert, update
 from sqlalchemy.orm import Session
 
-from db.schema import Embedding, Prediction, Product, ProductPhoto, RefusedPhoto
+from db.schema import Base, Embedding, Prediction, Product, ProductPhoto, RefusedPhoto
 from db.vectors import to_blob
+
+# Tables, not classes: a nightly writes millions of rows, and the ORM would look at each twice.
+_PRODUCTS, _PREDICTIONS, _EMBEDDINGS = (
+    Base.metadata.tables[each.__tablename__] for each in (Product, Prediction, Embedding)
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,7 @@ def add_products(session: Session, now: datetime, rows: Sequence[Mapping[str, An
     if not rows:
         return []
     values = [{**row, "created_at": now, "updated_at": now} for row in rows]
-    statement = insert(Product).returning(Product.id, sort_by_parameter_order=True)
+    statement = insert(_PRODUCTS).returning(_PRODUCTS.c.id, sort_by_parameter_order=True)
     return list(session.scalars(statement, values))
 
 
@@ -75,10 +80,10 @@ def store_outputs(
     if not outputs:
         return
     ids = list(outputs)
-    for table in (Prediction, Embedding):
+    for table in (_PREDICTIONS, _EMBEDDINGS):
         session.execute(
             delete(table).where(
-                table.model_version_id == model_version_id, table.product_id.in_(ids)
+                table.c.model_version_id == model_version_id, table.c.product_id.in_(ids)
             )
         )
     keys = [
@@ -91,7 +96,7 @@ def store_outputs(
     ]
     said = list(outputs.values())
     session.execute(
-        insert(Prediction),
+        insert(_PREDICTIONS),
         [
             {
                 **key,
@@ -104,7 +109,7 @@ def store_outputs(
         ],
     )
     session.execute(
-        insert(Embedding),
+        insert(_EMBEDDINGS),
         [
             {
                 **key,

@@ -7,7 +7,10 @@ from typing import Any
 from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
-from db.schema import Run, RunItem
+from db.schema import Base, Run, RunItem
+
+# Tables, not classes: both are written with each group of an ingest.
+_RUNS, _RUN_ITEMS = (Base.metadata.tables[each.__tablename__] for each in (Run, RunItem))
 
 
 def start_run(
@@ -45,12 +48,12 @@ def add_items(session: Session, run_id: int, items: Iterable[dict[str, Any]]) ->
     """Store what became of photos and rows; each has the columns of `schema.RunItem`."""
     rows = [{"run_id": run_id, **item} for item in items]
     if rows:
-        session.execute(insert(RunItem), rows)
+        session.execute(insert(_RUN_ITEMS), rows)
 
 
 def set_counts(session: Session, run_id: int, **values: Any) -> None:
     """Store counts, seconds, or how the run ended."""
-    session.execute(update(Run).where(Run.id == run_id).values(**values))
+    session.execute(update(_RUNS).where(_RUNS.c.id == run_id).values(**values))
 
 
 def settle_item(session: Session, item_id: int, settled: str) -> bool:

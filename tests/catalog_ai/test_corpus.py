@@ -12,7 +12,7 @@ from PIL import Image
 
 from catalog_ai.config import PROJECT_ROOT
 from catalog_ai.errors import PhotoError
-from catalog_ai.images import MAX_SIDE, THUMBNAIL_SIDE, Pixels, decode, stored_copy, thumbnail
+from catalog_ai.images import MAX_SIDE, THUMBNAIL_SIDE, Pixels, decode, decode_to_keep, thumbnail
 from catalog_ai.integrity import survey
 from tests.corpus.making import SECRET
 from tests.corpus.photos import Specimen, corpus, write_corpus
@@ -70,7 +70,7 @@ def test_a_good_file_looks_as_it_should(specimen: Specimen) -> None:
 @pytest.mark.parametrize("specimen", GOOD, ids=str)
 def test_what_is_kept_of_a_good_file_is_upright_and_says_nothing(specimen: Specimen) -> None:
     pixels = decode(specimen.data)
-    copy, small = stored_copy(specimen.data, pixels).data, thumbnail(pixels)
+    copy, small = decode_to_keep(specimen.data)[1].data, thumbnail(pixels)
     for kept, side in ((copy, MAX_SIDE), (small, THUMBNAIL_SIDE)):
         assert SECRET not in kept
         assert survey(kept).whole

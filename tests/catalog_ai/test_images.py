@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from PIL.PngImagePlugin import PngImageFile
 
 from catalog_ai.errors import PhotoError
 from catalog_ai.images import (
@@ -21,10 +22,10 @@ from catalog_ai.images import (
     MAX_SIDE,
     MAX_SQUARE,
     decode,
+    decode_to_keep,
     read_photo,
     resize_square,
     small_jpeg,
-    stored_copy,
     thumbnail,
 )
 from catalog_ai.integrity import MAX_GAP, MAX_PARTS, survey
@@ -164,7 +165,7 @@ def test_the_first_frame_of_an_animation_counts(kind: str) -> None:
     data = encoded(frames[0], kind, save_all=True, append_images=frames[1:], duration=50)
     pixels = decode(data)
     assert (pixels == (255, 0, 0)).all()
-    kept = stored_copy(data, pixels)
+    kept = decode_to_keep(data)[1]
     with Image.open(BytesIO(kept.data)) as image:
         assert getattr(image, "n_frames", 1) == 1
     assert np.abs(decode(kept.data).astype(int) - (255, 0, 0)).max() <= 4
@@ -173,7 +174,7 @@ def test_the_first_frame_of_an_animation_counts(kind: str) -> None:
 @pytest.mark.parametrize("options", [{"progressive": True}, {"restart_marker_blocks": 1}])
 def test_progressive_and_restarting_jpegs_survive(options: dict[str, Any]) -> None:
     data = encoded(noise(), "JPEG", quality=90, **options)
-    kept = stored_copy(data, decode(data))
+    kept = decode_to_keep(data)[1]
     assert (decode(kept.data) == decode(data)).all()
     if "restart_marker_blocks" in options:
         assert b"\xff\xd0" in kept.data
@@ -219,7 +220,7 @@ def test_a_reduced_jpeg_looks_like_the_whole_one(size: tuple[int, int]) -> None:
     assert pixels.size < whole.size / 3
     difference = resize_square(pixels, 224).astype(int) - resize_square(whole, 224)
     assert np.abs(difference).mean() <= 2
-    kept = stored_copy(data, pixels)
+    kept = decode_to_keep(data)[1]
     with Image.open(BytesIO(kept.data)) as image:
         assert max(image.size) == MAX_SIDE
 
@@ -360,7 +361,7 @@ def check_any_bytes(data: bytes) -> None:
     assert pixels.ndim == 3
     assert pixels.shape[2] == 3
     assert pixels.dtype == np.uint8
-    kept = stored_copy(data, pixels)
+    kept = decode_to_keep(data)[1]
     assert decode(kept.data).ndim == 3
 
 
@@ -605,13 +606,13 @@ def test_no_way_leads_out_of_the_delivered_folder(tmp_path: Path) -> None:
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-# --- stored_copy, thumbnail, resize_square -------------------------------------------------------
+# --- decode_to_keep, thumbnail, resize_square ----------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_a_photo_that_fits_keeps_its_pixels_and_format(kind: str) -> None:
     data = encoded(noise(), kind)
-    kept = stored_copy(data, decode(data))
+    kept = decode_to_keep(data)[1]
     assert kept.suffix == {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}[kind]
     assert (decode(kept.data) == decode(data)).all()
     with Image.open(BytesIO(kept.data)) as image:
@@ -643,7 +644,7 @@ def test_places_comments_previews_and_trailing_bytes_are_cut_out(kind: str) -> N
     data = talkative(kind)
     assert data.count(SECRET) >= 4
     pixels = decode(data)
-    kept = stored_copy(data, pixels).data
+    kept = decode_to_keep(data)[1].data
     assert SECRET not in kept
     for name in (b"Exif", b"EXIF", b"eXIf", b"xmpmeta", b"JFXX", b"Photoshop", b"tEXt"):
         assert name not in kept
@@ -662,7 +663,7 @@ def test_cutting_twice_changes_nothing(kind: str) -> None:
 def test_the_jfif_and_adobe_markers_stay() -> None:
     """They say how the colours are stored: without Adobe's a decoder would take RGB for YCbCr."""
     data = encoded(noise(), "JPEG", quality=90, keep_rgb=True)
-    kept = stored_copy(data, decode(data)).data
+    kept = decode_to_keep(data)[1].data
     assert b"Adobe" in kept
     assert (decode(kept) == decode(data)).all()
     assert b"JFIF" in without_metadata(encoded(noise(), "JPEG"), "JPEG")
@@ -676,7 +677,7 @@ def test_a_larger_photo_shrinks_to_800_pixels(
     kind: str, size: tuple[int, int], expected: tuple[int, int]
 ) -> None:
     data = encoded(gradient(*size), kind, exif=tags_with_gps())
-    kept = stored_copy(data, decode(data))
+    kept = decode_to_keep(data)[1]
     assert kept.suffix == ".jpg"
     with Image.open(BytesIO(kept.data)) as image:
         assert image.size == expected
@@ -688,7 +689,7 @@ def test_a_larger_photo_shrinks_to_800_pixels(
 def test_a_turned_photo_is_kept_upright() -> None:
     data = encoded(gradient(), "JPEG", exif=exif(6), quality=95)
     pixels = decode(data)
-    kept = stored_copy(data, pixels)
+    kept = decode_to_keep(data)[1]
     assert pixels.shape == (48, 32, 3)
     again = decode(kept.data)
     assert again.shape == pixels.shape
@@ -696,20 +697,22 @@ def test_a_turned_photo_is_kept_upright() -> None:
 
 
 def test_a_png_is_not_decoded_again_to_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    data = encoded(noise())
-    pixels = decode(data)
+    data, loads = encoded(noise()), []
+    load = PngImageFile.load
 
-    def fail(image: Image.Image) -> None:
-        raise AssertionError("the pixels were decoded a second time")
+    def counted(image: PngImageFile) -> Any:
+        loads.append(image.tile != [])
+        return load(image)
 
-    monkeypatch.setattr("PIL.PngImagePlugin.PngImageFile.load", fail)
-    assert stored_copy(data, pixels).data == data
+    monkeypatch.setattr(PngImageFile, "load", counted)
+    assert decode_to_keep(data)[1].data == data
+    assert sum(loads) == 1
 
 
 def test_a_photo_with_a_profile_is_kept_in_srgb() -> None:
     image = Image.new("RGB", (20, 20), (255, 0, 0))
     data = encoded(image, icc_profile=swapped_profile())
-    kept = stored_copy(data, decode(data)).data
+    kept = decode_to_keep(data)[1].data
     assert np.abs(decode(kept).astype(int) - (0, 255, 0)).max() <= 6
 
 

@@ -14,7 +14,7 @@ from catalog_ai.data.dataset import CatalogDataset, PhotoArrays
 from catalog_ai.data.transforms import validation_transform
 from catalog_ai.errors import CheckpointError
 from catalog_ai.images import Pixels, decode
-from catalog_ai.inference import embeddings
+from catalog_ai.inference import predicting
 from catalog_ai.inference.embeddings import CatalogModel, get_embeddings, get_query_img_embedding
 from catalog_ai.inference.search import visual_search
 from catalog_ai.models.backbone import MobileNetBackbone
@@ -75,7 +75,7 @@ def test_rows_are_shares_and_unit_vectors(monkeypatch: pytest.MonkeyPatch) -> No
     whole = model.predict(pictures(7))
     np.testing.assert_allclose(whole.probabilities.sum(1), 1, atol=1e-5)
     np.testing.assert_allclose(np.linalg.norm(whole.vectors, axis=1), 1, atol=1e-5)
-    monkeypatch.setattr(embeddings, "_BATCH", 3)
+    monkeypatch.setattr(predicting, "_BATCH", 3)
     parts = model.predict(pictures(7))
     np.testing.assert_allclose(parts.vectors, whole.vectors, atol=1e-5)
     np.testing.assert_allclose(parts.probabilities, whole.probabilities, atol=1e-5)

@@ -10,7 +10,7 @@ from catalog_ai.config import PROJECT_ROOT
 PROGRAM = """
 import resource
 import numpy as np
-from catalog_ai.training.memory import freed_memory_kept
+from catalog_ai.memory import freed_memory_kept
 
 def faults():
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
