@@ -60,7 +60,8 @@ class Preprocessing:
 
     def resize(self, pixels: Pixels) -> Pixels:
         """(H, W, 3) uint8 → (square, square, 3) uint8."""
-        return resize_square(pixels, self.square)
+        ready = pixels.shape[:2] == (self.square, self.square)
+        return pixels if ready else resize_square(pixels, self.square)
 
     def views(self, squares: Pixels) -> "list[NDArray[np.float32]]":
         """[B, square, square, 3] uint8 → one or more [B, 3, size, size] float32, normalised."""

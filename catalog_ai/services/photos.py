@@ -17,24 +17,20 @@ def keep_photo(settings: Settings, digest: str, data: bytes) -> tuple[Pixels, st
     `digest` is the sha256 of the delivered bytes `data`. Returns the pixels and both paths relative
     to `CATALOG_HOME`. Raises `PhotoError` for what cannot be decoded: nothing of it is kept.
     """
-    whole = f"{settings.images}/{digest[:2]}/{digest}"
-    kept = next(filter(os.path.exists, map(whole.__add__, SUFFIXES.values())), None)
+    name = f"{digest[:2]}/{digest}"
+    whole, small = f"{settings.images}/{name}", Path(f"{settings.thumbnails}/{name}.jpg")
+    there = (Path(whole + suffix) for suffix in SUFFIXES.values())
+    kept = next((path for path in there if path.exists()), None)
     if kept is None:
         pixels, copy = decode_to_keep(data)
-        kept = whole + copy.suffix
-        write_whole(Path(kept), copy.data)
+        kept = Path(whole + copy.suffix)
+        write_whole(kept, copy.data)
     else:
         pixels = decode(data)
-    small = thumbnail_path(settings, digest)
     if not small.exists():
         write_whole(small, thumbnail(pixels))
     home = f"{settings.home}/"
-    return pixels, kept.removeprefix(home), str(small).removeprefix(home)
-
-
-def thumbnail_path(settings: Settings, digest: str) -> Path:
-    """Return where the thumbnail of a photo lies, or would lie."""
-    return settings.thumbnails / digest[:2] / f"{digest}.jpg"
+    return pixels, str(kept).removeprefix(home), str(small).removeprefix(home)
 
 
 def stored_pixels(settings: Settings, stored: str) -> Pixels | None:
@@ -57,16 +53,24 @@ def ensure_thumbnail(settings: Settings, stored: str, small: str) -> Path:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file so that no reader ever sees half of it."""
-    building = path.parent / f".{path.name}-{token_hex(4)}"
+    building = path.with_name(f".{path.name}-{token_hex(4)}")
     try:
         handle = os.open(building, _NEW_FILE, 0o644)
     except FileNotFoundError:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(building, _NEW_FILE, 0o644)
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
+        try:
+            _write_all(handle, data)
+        finally:
+            os.close(handle)
         building.replace(path)
     except BaseException:
         building.unlink(missing_ok=True)  # the disk may be full
         raise
+
+
+def _write_all(handle: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(handle, left) :]
