@@ -45,7 +45,7 @@ from benchmarks.photos import parser, read
 from catalog_ai import shipped
 from catalog_ai.checkpoint import load_checkpoint
 from catalog_ai.config import settings
-from catalog_ai.images import Pixels, decode, resize_square, thumbnail
+from catalog_ai.images import decode, decode_photo
 from catalog_ai.inference.onnx import OnnxRunner
 from catalog_ai.inference.runner import export_onnx
 from catalog_ai.memory import keep_freed_memory
@@ -90,10 +90,10 @@ def article_loop(photos: Sequence[Path], model: Path) -> float:
 def decoded(photos: Sequence[Path], size: int, *, thumbnails: bool) -> int:
     """Decode photos to squares, with `thumbnails` encode those as well; return how many."""
     for photo in photos:
-        pixels: Pixels = decode(photo.read_bytes())
-        resize_square(pixels, size)
+        found = decode_photo(photo.read_bytes())
+        found.square(size)
         if thumbnails:
-            thumbnail(pixels)
+            found.thumbnail()
     return len(photos)
 
 
@@ -129,7 +129,7 @@ class Bound:
         self._forwarded = functools.partial(
             forwarded, path=path, preprocessing=checkpoint.preprocessing
         )
-        os.environ["OPENBLAS_NUM_THREADS"] = "1"  # as an ingest's processes have it
+        os.environ.update(OPENBLAS_NUM_THREADS="1")  # as an ingest's processes have it
         context = multiprocessing.get_context("spawn")
         self._pool = ProcessPoolExecutor(CORES, mp_context=context, initializer=keep_freed_memory)
         self._measure(self._parts[: 4 * CORES])

@@ -1,8 +1,7 @@
 """The one decoder: bytes in, upright sRGB pixels out, or a reason why not.
 
 Training, ingest and search all see a photo through `decode`, so that the same file always gives
-the same pixels. What is kept on disk comes from `decode_to_keep` and
-`thumbnail`.
+the same pixels. What is kept on disk comes from a `Photo` as well.
 """
 
 import errno
@@ -80,44 +79,70 @@ def read_photo(path: Path, below: Path | None = None) -> bytes:
         os.close(folder)
 
 
-def decode(data: bytes) -> Pixels:
-    """Return the photo as (H, W, 3) uint8, upright, sRGB, alpha over white, first frame.
+@dataclass(frozen=True)
+class Photo:
+    """One decoded photo: `image` is upright, sRGB, alpha over white, first frame.
+
+    `kind` is the format of `data` where its compressed pixels are fit to be kept, else "".
+    """
+
+    image: Image.Image
+    data: bytes
+    kind: str
+
+    @property
+    def pixels(self) -> Pixels:
+        """(H, W, 3) uint8."""
+        return np.asarray(self.image, dtype=np.uint8)
+
+    def square(self, size: int) -> Pixels:
+        """Return (size, size, 3) uint8, as `resize_square` does of its pixels."""
+        squeezed = self.image.resize((size, size), Image.Resampling.BILINEAR)
+        return np.asarray(squeezed, dtype=np.uint8)
+
+    def thumbnail(self) -> bytes:
+        """Return a JPEG with the whole picture in it, its longest side at most 400 px.
+
+        Reduced by a whole number: the mean of so many pixels, a quarter of the time that a resize
+        to an exact size takes.
+        """
+        return small_jpeg(self.image.reduce(-(-max(self.image.size) // THUMBNAIL_SIDE)))
+
+    def stored_copy(self) -> StoredCopy:
+        """Return what the catalogue keeps of the photo.
+
+        One that is upright, small enough and already sRGB keeps its compressed pixels untouched:
+        only its metadata (EXIF with GPS, XMP, comments, anything behind the image) is cut out. Any
+        other is encoded once, as a JPEG of quality 90.
+        """
+        if self.kind:
+            return StoredCopy(without_metadata(self.data, self.kind), SUFFIXES[self.kind])
+        upright = self.image.copy()
+        upright.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
+        return StoredCopy(_jpeg(upright, quality=90, optimize=True), ".jpg")
+
+
+def decode_photo(data: bytes) -> Photo:
+    """Return a photo, decoded.
 
     A large JPEG comes out reduced by 2, 4 or 8, to not less than any later use of it needs: 800
     pixels on its longer side, 384 on its shorter. Raises `PhotoError` for anything but a whole
     JPEG, PNG or WebP of sensible dimensions.
     """
     with _open(data) as image:
-        return np.asarray(_upright_rgb(image), dtype=np.uint8)
+        kind = str(image.format) if _fits(image, data) else ""
+        return Photo(_upright_rgb(image), data, kind)
 
 
-def decode_to_keep(data: bytes) -> tuple[Pixels, StoredCopy]:
-    """Return what `decode` does, and what the catalogue keeps of the photo.
-
-    A photo that is upright, small enough and already sRGB keeps its compressed pixels untouched:
-    only its metadata (EXIF with GPS, XMP, comments, anything behind the image) is cut out. Any
-    other is encoded once, as a JPEG of quality 90.
-    """
-    with _open(data) as image:
-        kept = _as_it_is(image, data)
-        pixels = np.asarray(_upright_rgb(image), dtype=np.uint8)
-    return pixels, kept or _encoded(pixels)
+def decode(data: bytes) -> Pixels:
+    """Return the pixels of a photo as (H, W, 3) uint8. Raises `PhotoError`, as `decode_photo`."""
+    return decode_photo(data).pixels
 
 
 def resize_square(pixels: Pixels, size: int) -> Pixels:
     """Return (size, size, 3) uint8, squeezed to a square as torchvision's `Resize` does."""
     image = Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR)
     return np.asarray(image, dtype=np.uint8)
-
-
-def thumbnail(pixels: Pixels) -> bytes:
-    """Return a JPEG with the whole picture in it, its longest side at most 400 px.
-
-    Reduced by a whole number: the mean of so many pixels, a quarter of the time that a resize to an
-    exact size takes.
-    """
-    factor = -(-max(pixels.shape) // THUMBNAIL_SIDE)
-    return small_jpeg(Image.fromarray(pixels).reduce(factor))
 
 
 def small_jpeg(image: Image.Image) -> bytes:
@@ -279,19 +304,6 @@ def _orientation(image: Image.Image) -> int:
         return int(image.getexif().get(_ORIENTATION, _UPRIGHT))
     except _BROKEN:
         return _UPRIGHT  # damaged metadata is no reason to lose a good photo
-
-
-def _as_it_is(image: Image.Image, data: bytes) -> StoredCopy | None:
-    """Return a copy with the same compressed pixels, None where they are not fit to be kept."""
-    kind = str(image.format)
-    fits = _fits(image, data)
-    return StoredCopy(without_metadata(data, kind), SUFFIXES[kind]) if fits else None
-
-
-def _encoded(pixels: Pixels) -> StoredCopy:
-    upright = Image.fromarray(pixels)
-    upright.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
-    return StoredCopy(_jpeg(upright, quality=90, optimize=True), ".jpg")
 
 
 def _fits(image: Image.Image, data: bytes) -> bool:

@@ -27,7 +27,7 @@ def begin(packed: bytes) -> None:
     for number in ENDING:
         signal.signal(number, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"  # numpy's: there are as many processes as cores
+    os.environ.update(OPENBLAS_NUM_THREADS="1")  # numpy's: there are as many processes as cores
     keep_freed_memory()
     _work = pickle.loads(packed)
 

@@ -24,7 +24,7 @@ from catalog_ai.services.signals import ENDING
 
 CHUNK = 8  # orders a process is given at once
 _CHUNKS_EACH = 3  # that a process has before it, so that it never waits for the next
-AHEAD = 2  # groups at least that are being prepared while one is written
+AHEAD = 1  # groups at least that are being prepared while the one before waits to be written
 PATIENCE_SECONDS = 120.0  # no chunk takes longer, unless a decoder hangs
 DIED = "decoder_died", "the photo brought the decoder down: save it anew and deliver it again"
 # What becomes of a batch whose processes have died, hang, or were ended because of another batch.
@@ -62,11 +62,12 @@ class Crew:
         self, groups: Iterable[tuple[T, Sequence[Order]]]
     ) -> Iterator[tuple[T, list[Prepared]]]:
         """Yield each group beside what became of its orders, while the next ones are prepared."""
+        ahead = AHEAD if self._workers else 0
         under_way: deque[tuple[T, Batch]] = deque()
         for group, orders in groups:
             under_way.append((group, self.begin(orders)))
             chunks = sum(len(batch.chunks) for _, batch in under_way)
-            if len(under_way) > AHEAD and chunks > _CHUNKS_EACH * self._workers:
+            if len(under_way) > ahead and chunks > _CHUNKS_EACH * self._workers:
                 first, batch = under_way.popleft()
                 yield first, self.finish(batch)
         while under_way:

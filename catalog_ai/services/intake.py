@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import takewhile
 from time import perf_counter
 from typing import Any
 
@@ -31,7 +32,7 @@ from db.commands.products import Output
 from db.engine import read, write
 from db.queries import products
 
-GROUP = 64  # products of one transaction
+GROUP = 32  # products of one transaction
 _LOOK_UP = 512  # products that are looked up at once
 
 Planned = tuple[SourceItem, Known | None, Further, Order]
@@ -93,7 +94,7 @@ class Intake:
         writing: Future[None] | None = None
         done = 0
         computing = self._on_ray if self._wishes.engine == "ray" else self._here
-        with closing(computing(preparer)) as computed, ThreadPoolExecutor(1) as writer:
+        with closing(computing(preparer, stop)) as computed, ThreadPoolExecutor(1) as writer:
             for group, outputs in computed:
                 self.report.computed += len(outputs)
                 if writing is not None:
@@ -104,8 +105,6 @@ class Intake:
                     rate = done / (perf_counter() - self._start)
                     words = f"{done:,} of {len(items):,} products, {rate:,.0f} a second"
                     progress(done / len(items), words)
-                if stop:
-                    break
             if writing is not None:
                 writing.result()
 
@@ -117,18 +116,21 @@ class Intake:
         with self._loading():
             return self._classifier.for_processes()
 
-    def _here(self, preparer: Preparer) -> Generator[Computed]:
-        """Yield groups beside what the model says of them, by SKU."""
+    def _here(self, preparer: Preparer, stop: StopRequest) -> Generator[Computed]:
+        """Yield groups beside what the model says of them, by SKU.
+
+        What is under way when `stop` asks for it is finished: nothing has to be computed again.
+        """
         with Crew(self._catalogue.settings.workers, preparer) as crew:
             with self._loading():
                 crew.start()
-            planned = in_groups(self._planned(), GROUP)
+            planned = takewhile(lambda _: not stop, in_groups(self._planned(), GROUP))
             orders = ((group, [order for *_, order in group]) for group in planned)
             for group, prepared in crew.prepared(orders):
                 delivered = _delivered(group, prepared)
                 yield delivered, {} if self._wishes.dry_run else self._outputs(delivered)
 
-    def _on_ray(self, preparer: Preparer) -> Generator[Computed]:
+    def _on_ray(self, preparer: Preparer, stop: StopRequest) -> Generator[Computed]:
         """Yield the same, read and computed by a cluster."""
         settings, address = self._catalogue.settings, self._wishes.address
         with RayEngine(settings, self._classifier, preparer, address) as engine:
@@ -142,6 +144,8 @@ class Intake:
                         _delivered(plans, [found for found, _ in answers]),
                         {item.sku: said for (item, *_), (_, said) in group if said is not None},
                     )
+                    if stop:
+                        return
 
     def _planned(self) -> Iterator[Planned]:
         """Yield each product beside what the catalogue has of it, and what is to be read."""

@@ -6,37 +6,39 @@ from secrets import token_hex
 
 from catalog_ai.config import Settings
 from catalog_ai.errors import PhotoError
-from catalog_ai.images import SUFFIXES, Pixels, decode, decode_to_keep, thumbnail
+from catalog_ai.images import SUFFIXES, Photo, Pixels, decode_photo
 
 _NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_WRONLY
 
 
-def keep_photo(settings: Settings, digest: str, data: bytes) -> tuple[Pixels, str, str]:
-    """Decode a photo, and keep one upright copy and its thumbnail, unless they are there already.
+def store_photo(settings: Settings, digest: str, photo: Photo) -> tuple[str, str]:
+    """Keep one upright copy of a photo and its thumbnail, unless they are there already.
 
-    `digest` is the sha256 of the delivered bytes `data`. Returns the pixels and both paths relative
-    to `CATALOG_HOME`. Raises `PhotoError` for what cannot be decoded: nothing of it is kept.
+    `digest` is the sha256 of the delivered bytes. Returns both paths relative to `CATALOG_HOME`.
     """
     name = f"{digest[:2]}/{digest}"
     whole, small = f"{settings.images}/{name}", Path(f"{settings.thumbnails}/{name}.jpg")
     there = (Path(whole + suffix) for suffix in SUFFIXES.values())
     kept = next((path for path in there if path.exists()), None)
     if kept is None:
-        pixels, copy = decode_to_keep(data)
+        copy = photo.stored_copy()
         kept = Path(whole + copy.suffix)
         write_whole(kept, copy.data)
-    else:
-        pixels = decode(data)
     if not small.exists():
-        write_whole(small, thumbnail(pixels))
+        write_whole(small, photo.thumbnail())
     home = f"{settings.home}/"
-    return pixels, str(kept).removeprefix(home), str(small).removeprefix(home)
+    return str(kept).removeprefix(home), str(small).removeprefix(home)
 
 
 def stored_pixels(settings: Settings, stored: str) -> Pixels | None:
     """Return the pixels of a stored copy, None where the file is gone or damaged."""
+    photo = _stored_photo(settings, stored)
+    return None if photo is None else photo.pixels
+
+
+def _stored_photo(settings: Settings, stored: str) -> Photo | None:
     try:
-        return decode((settings.home / stored).read_bytes())
+        return decode_photo((settings.home / stored).read_bytes())
     except (OSError, PhotoError):
         return None
 
@@ -45,9 +47,9 @@ def ensure_thumbnail(settings: Settings, stored: str, small: str) -> Path:
     """Return a thumbnail's path, drawn again from the stored copy where it was deleted."""
     path = settings.home / small
     if not path.exists():
-        pixels = stored_pixels(settings, stored)
-        if pixels is not None:
-            write_whole(path, thumbnail(pixels))
+        photo = _stored_photo(settings, stored)
+        if photo is not None:
+            write_whole(path, photo.thumbnail())
     return path
 
 

@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 
 from catalog_ai.config import Settings
 from catalog_ai.errors import PhotoError
-from catalog_ai.images import Pixels, decode, read_photo, resize_square
+from catalog_ai.images import Photo, Pixels, decode_photo, read_photo
 from catalog_ai.inference.onnx import ExportedModel
 from catalog_ai.inference.predicting import Predictor
-from catalog_ai.services.photos import keep_photo
+from catalog_ai.services.photos import store_photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,24 +124,28 @@ class Preparer:
                 if known:
                     photos.append(StoredPhoto(place, digest))
                     continue
-                photo, pixels = self._kept(place, digest, data)
+                photo = self._decoded(data, digest)
                 if not photos:
-                    square = resize_square(pixels, self.size)
-                photos.append(photo)
+                    square = photo.square(self.size)
+                photos.append(self._stored(place, digest, photo))
             except PhotoError as error:
                 refused.append(Refusal(place, error.code, error.reason, digest))
         return Prepared(tuple(photos), square, tuple(refused))
 
-    def _kept(self, place: int, digest: str, data: bytes) -> tuple[StoredPhoto, Pixels]:
+    def _decoded(self, data: bytes, digest: str) -> Photo:
         if digest in self.refused:
             raise PhotoError(*self.refused[digest])
+        return decode_photo(data)
+
+    def _stored(self, place: int, digest: str, photo: Photo) -> StoredPhoto:
         if not self.keeps:
-            return StoredPhoto(place, digest), decode(data)
-        pixels, stored, small = keep_photo(self.settings, digest, data)
-        return StoredPhoto(place, digest, stored, small), pixels
+            return StoredPhoto(place, digest)
+        return StoredPhoto(place, digest, *store_photo(self.settings, digest, photo))
 
 
-_loaded = cache(ExportedModel.load)  # once in each process
+@cache
+def _loaded(model: ExportedModel) -> Predictor:
+    return model.load()
 
 
 def _answered(predictor: Predictor, found: Sequence[Prepared]) -> list[Prepared]:

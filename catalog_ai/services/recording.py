@@ -92,8 +92,8 @@ class Recorder:
             there = products.by_skus(session, [one.sku for one in group], to_change=True)
             new = {one.sku: self._columns(one, None) for one in group if one.sku not in there}
             rows = [{"sku": sku, "added_run_id": run_id, **row} for sku, row in new.items()]
-            ids = dict(zip(new, commands.add_products(session, now, rows), strict=True))
-            ids |= {sku: known.id for sku, known in there.items()}
+            added = dict(zip(new, commands.add_products(session, now, rows), strict=True))
+            ids = added | {sku: known.id for sku, known in there.items()}
             for one in group:
                 known = there.get(one.sku)
                 columns = new[one.sku] if known is None else self._columns(one, known)
@@ -107,6 +107,7 @@ class Recorder:
             commands.store_outputs(
                 *(session, self._classifier.row.id, self._classifier.preprocessing.version),
                 {ids[sku]: output for sku, output in outputs.items()},
+                new=frozenset(added.values()),
             )
             run_commands.add_items(session, run_id, items)
             self._report.store_counts(session)

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 
 from catalog_ai.config import Settings
 from catalog_ai.errors import NoModelError, UsageError
-from catalog_ai.images import decode, thumbnail
-from catalog_ai.inference.search import ExactIndex
+from catalog_ai.images import decode_photo
 from catalog_ai.services.catalogue import Catalogue, in_plain_words
 from catalog_ai.services.evidence import Candidate
+from catalog_ai.services.neighbours import CatalogueIndex, load_index
 from catalog_ai.services.photos import ensure_thumbnail
 from catalog_ai.services.shipped import ensure_model
 from db.engine import read
@@ -66,28 +66,6 @@ class PhotoMatches:
     candidates: tuple[Candidate, ...]
     matches: tuple[Match, ...]
     preview: bytes
-
-
-@dataclass(frozen=True)
-class CatalogueIndex:
-    """The vectors of all products under the active model, with the labels to filter by."""
-
-    version: str
-    index: ExactIndex
-    labels: NDArray[np.str_]
-
-
-def load_index(catalogue: Catalogue) -> CatalogueIndex | None:
-    """Return what search needs, None without a model. What is not a product photo is left out."""
-    with in_plain_words(), read(catalogue.engine) as session:
-        model = models.active(session)
-        if model is None:
-            return None
-        table = embeddings.vectors(session, model.id)
-    kept = np.array([state != "not_product" for state in table.review_states], dtype=np.bool_)
-    labels = np.array([label or "" for label in table.labels], dtype=np.str_)
-    index = ExactIndex(table.vectors[kept], table.product_ids[kept])
-    return CatalogueIndex(model.version, index, labels[kept])
 
 
 def product_card(catalogue: Catalogue, product_id: int) -> ProductCard | None:
@@ -164,13 +142,13 @@ def similar_to_photo(
     `data` is a whole JPEG, PNG or WebP file. Raises `PhotoError`, `NoModelError`,
     `CheckpointError`. This loads torch; searching by a product does not.
     """
-    pixels = decode(data)
+    photo = decode_photo(data)
     if index is None:
         ensure_model(catalogue)
     known = _index(catalogue, index)
     settings = catalogue.settings
     model = _model(settings.models / known.version, settings.runtime, settings.execution_provider)
-    outputs = model.predict([pixels])
+    outputs = model.predict([photo.pixels])
     shares = outputs.probabilities[0]
     ranked = tuple(
         Candidate(model.classes[number], float(shares[number])) for number in (-shares).argsort()
@@ -179,7 +157,7 @@ def similar_to_photo(
         *((ranked[0].label, ranked[0].probability) if ranked else ("", 0.0)),
         candidates=ranked,
         matches=_matches(catalogue, known, outputs.vectors[0], k, category),
-        preview=thumbnail(pixels),
+        preview=photo.thumbnail(),
     )
 
 
@@ -207,9 +185,7 @@ def _matches(
     *,
     exclude: int | None = None,
 ) -> tuple[Match, ...]:
-    allowed = None if category is None else known.labels == category
-    ids, distances = known.index.search(vector, k, allowed=allowed, exclude=exclude)
-    far = dict(zip(ids.tolist(), distances.tolist(), strict=True))
+    far = dict(known.search(catalogue, vector, k, category=category, exclude=exclude))
     return tuple(
-        Match(found, far[found.product_id]) for found in product_cards(catalogue, ids.tolist())
+        Match(found, far[found.product_id]) for found in product_cards(catalogue, list(far))
     )

@@ -1,6 +1,6 @@
 """Write products and what a model says of them, a batch at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -75,17 +75,23 @@ def store_outputs(
     model_version_id: int,
     preprocessing_version: int,
     outputs: Mapping[int, Output],
+    *,
+    new: Collection[int] = (),
 ) -> None:
-    """Store product id → prediction and embedding, in the place of those of earlier photos."""
+    """Store product id → prediction and embedding, in the place of those of earlier photos.
+
+    Products of `new` were added a moment ago: nothing is to be replaced.
+    """
     if not outputs:
         return
-    ids = list(outputs)
-    for table in (_PREDICTIONS, _EMBEDDINGS):
-        session.execute(
-            delete(table).where(
-                table.c.model_version_id == model_version_id, table.c.product_id.in_(ids)
+    ids = [product_id for product_id in outputs if product_id not in new]
+    if ids:
+        for table in (_PREDICTIONS, _EMBEDDINGS):
+            session.execute(
+                delete(table).where(
+                    table.c.model_version_id == model_version_id, table.c.product_id.in_(ids)
+                )
             )
-        )
     keys = [
         {
             "product_id": product_id,

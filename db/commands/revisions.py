@@ -25,5 +25,6 @@ def check_topics(topics: Iterable[str]) -> None:
 
 def raise_topics(session: Session, topics: Iterable[str]) -> None:
     """Add one to the counter of each topic, always in the same order: no deadlocks on a server."""
-    for topic in sorted(set(topics)):
-        session.execute(_RAISE, {"topic": topic})
+    rows = [{"topic": topic} for topic in sorted(set(topics))]
+    if rows:
+        session.execute(_RAISE, rows)

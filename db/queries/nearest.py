@@ -14,13 +14,20 @@ _AT_MOST = 1000  # what pgvector allows
 
 
 def nearest(
-    session: Session, model_version_id: int, vector: NDArray[np.float32], limit: int
+    session: Session,
+    model_version_id: int,
+    vector: NDArray[np.float32],
+    limit: int,
+    *,
+    category: str | None = None,
+    exclude: int | None = None,
 ) -> list[tuple[int, float]]:
     """Return (product id, distance) of the `limit` products nearest to `vector`, the closest first.
 
     `vector` is (64,) float32 of unit length, a distance is Euclidean, 0..2. Products that are
-    retired or no product photo are left out, and so are vectors of other photos and models. The
-    index (HNSW) is approximate: the tests hold it to 98 of 100 true neighbours.
+    retired or no product photo are left out, and so are vectors of other photos and models, other
+    categories than `category` where one is given, and the product `exclude`. The index (HNSW) is
+    approximate: the tests hold it to 98 of 100 true neighbours.
     """
     # Without iterative scans the index hands out its nearest of all models and the filter leaves
     # too few of them.
@@ -42,6 +49,10 @@ def nearest(
         )
         .limit(limit)
     )
+    if category is not None:
+        query = query.where(Product.label_current == category)
+    if exclude is not None:
+        query = query.where(Product.id != exclude)
     found = session.execute(query.order_by(product)).all()
     if len(found) < limit:  # the index gives up after hnsw.max_scan_tuples
         found = session.execute(query.order_by(distance)).all()

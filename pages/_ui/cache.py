@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from catalog_ai.services import shop
 from catalog_ai.services.catalogue import Catalogue, revision
+from catalog_ai.services.neighbours import CatalogueIndex, load_index
 
 Result = TypeVar("Result")
 
@@ -31,10 +31,10 @@ def cached(
     return result
 
 
-def search_index(catalogue: Catalogue) -> shop.CatalogueIndex | None:
+def search_index(catalogue: Catalogue) -> CatalogueIndex | None:
     """Return what visual search needs, one for all sessions."""
     counters = revision(catalogue, "products", "labels", "embeddings", "models")
-    return _index(catalogue.settings.database_url, counters, lambda: shop.load_index(catalogue))
+    return _index(catalogue.settings.database_url, counters, lambda: load_index(catalogue))
 
 
 @st.cache_data(show_spinner=False, max_entries=256)

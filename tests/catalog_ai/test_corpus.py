@@ -12,7 +12,7 @@ from PIL import Image
 
 from catalog_ai.config import PROJECT_ROOT
 from catalog_ai.errors import PhotoError
-from catalog_ai.images import MAX_SIDE, THUMBNAIL_SIDE, Pixels, decode, decode_to_keep, thumbnail
+from catalog_ai.images import MAX_SIDE, THUMBNAIL_SIDE, Pixels, decode, decode_photo
 from catalog_ai.integrity import survey
 from tests.corpus.making import SECRET
 from tests.corpus.photos import Specimen, corpus, write_corpus
@@ -69,8 +69,8 @@ def test_a_good_file_looks_as_it_should(specimen: Specimen) -> None:
 
 @pytest.mark.parametrize("specimen", GOOD, ids=str)
 def test_what_is_kept_of_a_good_file_is_upright_and_says_nothing(specimen: Specimen) -> None:
-    pixels = decode(specimen.data)
-    copy, small = decode_to_keep(specimen.data)[1].data, thumbnail(pixels)
+    photo = decode_photo(specimen.data)
+    copy, small = photo.stored_copy().data, photo.thumbnail()
     for kept, side in ((copy, MAX_SIDE), (small, THUMBNAIL_SIDE)):
         assert SECRET not in kept
         assert survey(kept).whole

@@ -22,11 +22,10 @@ from catalog_ai.images import (
     MAX_SIDE,
     MAX_SQUARE,
     decode,
-    decode_to_keep,
+    decode_photo,
     read_photo,
     resize_square,
     small_jpeg,
-    thumbnail,
 )
 from catalog_ai.integrity import MAX_GAP, MAX_PARTS, survey
 from catalog_ai.metadata import without_metadata
@@ -165,7 +164,7 @@ def test_the_first_frame_of_an_animation_counts(kind: str) -> None:
     data = encoded(frames[0], kind, save_all=True, append_images=frames[1:], duration=50)
     pixels = decode(data)
     assert (pixels == (255, 0, 0)).all()
-    kept = decode_to_keep(data)[1]
+    kept = decode_photo(data).stored_copy()
     with Image.open(BytesIO(kept.data)) as image:
         assert getattr(image, "n_frames", 1) == 1
     assert np.abs(decode(kept.data).astype(int) - (255, 0, 0)).max() <= 4
@@ -174,7 +173,7 @@ def test_the_first_frame_of_an_animation_counts(kind: str) -> None:
 @pytest.mark.parametrize("options", [{"progressive": True}, {"restart_marker_blocks": 1}])
 def test_progressive_and_restarting_jpegs_survive(options: dict[str, Any]) -> None:
     data = encoded(noise(), "JPEG", quality=90, **options)
-    kept = decode_to_keep(data)[1]
+    kept = decode_photo(data).stored_copy()
     assert (decode(kept.data) == decode(data)).all()
     if "restart_marker_blocks" in options:
         assert b"\xff\xd0" in kept.data
@@ -220,7 +219,7 @@ def test_a_reduced_jpeg_looks_like_the_whole_one(size: tuple[int, int]) -> None:
     assert pixels.size < whole.size / 3
     difference = resize_square(pixels, 224).astype(int) - resize_square(whole, 224)
     assert np.abs(difference).mean() <= 2
-    kept = decode_to_keep(data)[1]
+    kept = decode_photo(data).stored_copy()
     with Image.open(BytesIO(kept.data)) as image:
         assert max(image.size) == MAX_SIDE
 
@@ -361,7 +360,7 @@ def check_any_bytes(data: bytes) -> None:
     assert pixels.ndim == 3
     assert pixels.shape[2] == 3
     assert pixels.dtype == np.uint8
-    kept = decode_to_keep(data)[1]
+    kept = decode_photo(data).stored_copy()
     assert decode(kept.data).ndim == 3
 
 
@@ -606,13 +605,13 @@ def test_no_way_leads_out_of_the_delivered_folder(tmp_path: Path) -> None:
     assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
-# --- decode_to_keep, thumbnail, resize_square ----------------------------------------------------
+# --- what a photo gives: its copy, its thumbnail, its square --------------------------------------
 
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_a_photo_that_fits_keeps_its_pixels_and_format(kind: str) -> None:
     data = encoded(noise(), kind)
-    kept = decode_to_keep(data)[1]
+    kept = decode_photo(data).stored_copy()
     assert kept.suffix == {"JPEG": ".jpg", "PNG": ".png", "WEBP": ".webp"}[kind]
     assert (decode(kept.data) == decode(data)).all()
     with Image.open(BytesIO(kept.data)) as image:
@@ -644,7 +643,7 @@ def test_places_comments_previews_and_trailing_bytes_are_cut_out(kind: str) -> N
     data = talkative(kind)
     assert data.count(SECRET) >= 4
     pixels = decode(data)
-    kept = decode_to_keep(data)[1].data
+    kept = decode_photo(data).stored_copy().data
     assert SECRET not in kept
     for name in (b"Exif", b"EXIF", b"eXIf", b"xmpmeta", b"JFXX", b"Photoshop", b"tEXt"):
         assert name not in kept
@@ -663,7 +662,7 @@ def test_cutting_twice_changes_nothing(kind: str) -> None:
 def test_the_jfif_and_adobe_markers_stay() -> None:
     """They say how the colours are stored: without Adobe's a decoder would take RGB for YCbCr."""
     data = encoded(noise(), "JPEG", quality=90, keep_rgb=True)
-    kept = decode_to_keep(data)[1].data
+    kept = decode_photo(data).stored_copy().data
     assert b"Adobe" in kept
     assert (decode(kept) == decode(data)).all()
     assert b"JFIF" in without_metadata(encoded(noise(), "JPEG"), "JPEG")
@@ -677,7 +676,7 @@ def test_a_larger_photo_shrinks_to_800_pixels(
     kind: str, size: tuple[int, int], expected: tuple[int, int]
 ) -> None:
     data = encoded(gradient(*size), kind, exif=tags_with_gps())
-    kept = decode_to_keep(data)[1]
+    kept = decode_photo(data).stored_copy()
     assert kept.suffix == ".jpg"
     with Image.open(BytesIO(kept.data)) as image:
         assert image.size == expected
@@ -689,7 +688,7 @@ def test_a_larger_photo_shrinks_to_800_pixels(
 def test_a_turned_photo_is_kept_upright() -> None:
     data = encoded(gradient(), "JPEG", exif=exif(6), quality=95)
     pixels = decode(data)
-    kept = decode_to_keep(data)[1]
+    kept = decode_photo(data).stored_copy()
     assert pixels.shape == (48, 32, 3)
     again = decode(kept.data)
     assert again.shape == pixels.shape
@@ -705,14 +704,14 @@ def test_a_png_is_not_decoded_again_to_be_kept(monkeypatch: pytest.MonkeyPatch) 
         return load(image)
 
     monkeypatch.setattr(PngImageFile, "load", counted)
-    assert decode_to_keep(data)[1].data == data
+    assert decode_photo(data).stored_copy().data == data
     assert sum(loads) == 1
 
 
 def test_a_photo_with_a_profile_is_kept_in_srgb() -> None:
     image = Image.new("RGB", (20, 20), (255, 0, 0))
     data = encoded(image, icc_profile=swapped_profile())
-    kept = decode_to_keep(data)[1].data
+    kept = decode_photo(data).stored_copy().data
     assert np.abs(decode(kept).astype(int) - (0, 255, 0)).max() <= 6
 
 
@@ -728,12 +727,17 @@ def test_a_photo_with_a_profile_is_kept_in_srgb() -> None:
 def test_a_thumbnail_contains_the_whole_picture(
     size: tuple[int, int], expected: tuple[int, int]
 ) -> None:
-    pixels = np.asarray(gradient(*size))
-    with Image.open(BytesIO(thumbnail(pixels))) as image:
+    photo = decode_photo(encoded(gradient(*size)))
+    with Image.open(BytesIO(photo.thumbnail())) as image:
         assert image.format == "JPEG"
         assert image.size == expected
         small = np.asarray(image.convert("RGB")).astype(int)
     assert np.abs(small - np.asarray(gradient(*expected))).mean() < 5
+
+
+def test_a_photo_gives_the_square_that_its_pixels_give() -> None:
+    photo = decode_photo(encoded(noise()))
+    assert (photo.square(16) == resize_square(photo.pixels, 16)).all()
 
 
 def test_a_square_is_squeezed_not_cropped() -> None:

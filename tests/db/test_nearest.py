@@ -148,3 +148,18 @@ def test_what_is_shown_nowhere_is_not_found(filled: Engine, columns: dict[str, o
     with write(filled) as session:
         session.execute(chosen.values(**undone))
     assert found == exact(1, QUESTIONS[0], 12)[4:]
+
+
+def test_a_category_and_a_product_can_be_asked_for_and_left_out(filled: Engine) -> None:
+    """Few of a category lie among the nearest: the exact query makes up for the index."""
+    rare = list(range(11, COUNT, 100))
+    chosen = update(Product).where(Product.id.in_(rare))
+    with write(filled) as session:
+        session.execute(chosen.values(label_current="rare"))
+    with read(filled) as session:
+        found = nearest(session, 1, VECTORS[0][10], 99, category="rare", exclude=11)
+    with write(filled) as session:
+        session.execute(chosen.values(label_current="shirt"))
+    assert [product for product, _ in found] == [
+        product for product in exact(1, VECTORS[0][10], COUNT) if product in rare[1:]
+    ]

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog_ai.images import Pixels
+from catalog_ai.images import Photo, Pixels, decode_photo
 from catalog_ai.services import child_process, classifying, crew, preparing
 from catalog_ai.services.catalogue import Catalogue
 from db import engine as database
@@ -91,6 +91,10 @@ class StubModel:
     def __init__(self, stub: Stub) -> None:
         self._stub = stub
 
+    def load(self) -> "StubModel":
+        """Return itself: in processes it stands for an `ExportedModel` and for what that loads."""
+        return self
+
     def predict(self, squares: Sequence[Pixels]) -> Any:
         """Return probabilities and vectors, as `CatalogModel.predict` does."""
         time.sleep(self._stub.pause)
@@ -114,8 +118,9 @@ def arm() -> Stub:
     wanted = Stub(**json.loads(os.environ.get(_VARIABLE, "{}")))
     classifying.ensure_model = ensure_model
     classifying.Classifier._model = StubModel(wanted)  # type: ignore[assignment]
+    classifying.Classifier.for_processes = _model_for_processes  # type: ignore[method-assign]
     classifying.Classifier._trained_on = frozenset()  # type: ignore[assignment]
-    preparing.decode = _decode
+    preparing.decode_photo = _decode_photo
     child_process.begin = stub_process.begin
     fcntl.flock = _flock(wanted)
     if wanted.patience:
@@ -134,10 +139,14 @@ def begin(wanted: Stub) -> None:
         sys.stdin.readline()
 
 
-_real_decode, _real_flock, _real_prepare = preparing.decode, fcntl.flock, database._prepare
+_real_decode, _real_flock, _real_prepare = decode_photo, fcntl.flock, database._prepare
 
 
-def _decode(data: bytes) -> Pixels:
+def _model_for_processes(classifier: classifying.Classifier) -> StubModel:
+    return classifier._model  # type: ignore[return-value]
+
+
+def _decode_photo(data: bytes) -> Photo:
     if KILLS in data:
         os.kill(os.getpid(), signal.SIGKILL)
     if HANGS in data:

@@ -5,9 +5,9 @@ from catalog_ai.services import child_process
 _begin = child_process.begin
 
 
-def begin() -> None:
+def begin(packed: bytes) -> None:
     """Begin, then put the stub in."""
-    _begin()
+    _begin(packed)
     from tests.reliability import stub  # numpy and the database: not before the parent is watched
 
     stub.arm()

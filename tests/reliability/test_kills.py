@@ -24,7 +24,7 @@ from tests.reliability.stub import Stub
 PRODUCTS = sized(240, 96)
 LONGEST = {0: 1.2, 1: 3.0, 2: 3.0}  # workers → seconds from the imports to about the end
 WORKERS = (2, 0, 1, 0)  # of one catalogue after the other
-IN_FLIGHT = 2 * GROUP  # computed, not yet written: one group, while the one before is written
+IN_FLIGHT = 3 * GROUP  # computed, not yet written: two groups, while the one before is written
 TUNED = 0.03  # seconds after a group was computed: it is being written
 
 

@@ -197,7 +197,7 @@ def test_a_batch_is_written_whole_or_not_at_all(
     calls = 0
     store = commands.store_outputs
 
-    def failing(*args: object) -> None:
+    def failing(*args: object, **options: object) -> None:
         nonlocal calls
         calls += 1
         if calls == 2:
@@ -472,7 +472,7 @@ def test_refused_bytes_are_not_decoded_again(
     folder = deliver(tmp_path / "in", {"a": "hat"})
     (folder / "images" / "a.jpg").write_bytes(b"no photo")
     first = ingest(shop, folder).quarantined
-    monkeypatch.setattr(preparing, "decode", None)
+    monkeypatch.setattr(preparing, "decode_photo", None)
     assert ingest(shop, folder).quarantined == first
     monkeypatch.undo()
     write_photo(folder / "images" / "a.jpg")

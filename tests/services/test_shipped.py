@@ -10,7 +10,8 @@ from catalog_ai.services import models
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.classifying import model_row
 from catalog_ai.services.ingest import ingest
-from catalog_ai.services.shop import load_index, similar_to_photo
+from catalog_ai.services.neighbours import load_index
+from catalog_ai.services.shop import similar_to_photo
 from catalog_ai.services.training import register
 from tests.helpers import fake_model, photo_bytes, write_photo
 
