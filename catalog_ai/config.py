@@ -6,7 +6,7 @@
 | `CATALOG_DATABASE_URL` | SQLAlchemy URL of the database | `catalog.db` in `CATALOG_HOME` |
 | `CATALOG_RUNTIME` | what computes a model's answers: `onnx`, `torch`, `auto` | `auto` |
 | `CATALOG_EXECUTION_PROVIDER` | where ONNX Runtime computes: `cpu`, `cuda`, `tensorrt` | `cpu` |
-| `CATALOG_WORKERS` | processes that decode photos; 0: the ingest itself does | cores |
+| `CATALOG_WORKERS` | processes of an ingest that decode and compute; 0: it does so itself | cores |
 """
 
 import os

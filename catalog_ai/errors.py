@@ -95,6 +95,12 @@ class BusyError(CatalogError):
     exit_code = 75
 
 
+class ProcessesError(CatalogError):
+    """Processes that this one needs cannot be started."""
+
+    exit_code = 75
+
+
 class StoppedError(CatalogError):
     """A signal asked an ingest to stop; what was at hand is written, the next run carries on."""
 

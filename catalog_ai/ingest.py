@@ -131,7 +131,7 @@ def summary(report: IngestReport) -> str:
 def last_line(report: IngestReport) -> str:
     """Return the counts in one line."""
     return (
-        f"{report.seen:,} products delivered: {report.added:,} new, {report.updated:,} changed, "
+        f"{report.seen:,} delivered: {report.added:,} new, {report.updated:,} changed, "
         f"{report.unchanged:,} as they were, {len(report.quarantined):,} quarantined; "
         f"{report.seconds:.1f} s, {report.images_per_second:,.0f} products a second"
     )

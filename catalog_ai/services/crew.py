@@ -18,11 +18,12 @@ from multiprocessing import resource_tracker
 from types import ModuleType
 from typing import Any, TypeVar
 
+from catalog_ai.errors import ProcessesError
 from catalog_ai.services import child_process
 from catalog_ai.services.preparing import Order, Prepared, Preparer, Refusal
 from catalog_ai.services.signals import ENDING
 
-CHUNK = 8  # orders a process is given at once
+CHUNK = 16  # orders a process is given at once
 _CHUNKS_EACH = 3  # that a process has before it, so that it never waits for the next
 AHEAD = 1  # groups at least that are being prepared while the one before waits to be written
 PATIENCE_SECONDS = 120.0  # no chunk takes longer, unless a decoder hangs
@@ -51,12 +52,16 @@ class Crew:
     def start(self) -> None:
         """Start the processes and wait for them; otherwise the first batch does.
 
-        Raises `CheckpointError` where the model is damaged that they load.
+        Raises `CheckpointError` where the model is damaged that they load, `ProcessesError` where
+        they end or hang instead of starting.
         """
         if self._workers:
             waiting = [self._submit([]) for _ in range(self._workers)]
-            for future in waiting:
-                future.result(PATIENCE_SECONDS)
+            try:
+                for future in waiting:
+                    future.result(PATIENCE_SECONDS)
+            except (BrokenProcessPool, TimeoutError) as error:
+                raise _cannot_start() from error
 
     def prepared(
         self, groups: Iterable[tuple[T, Sequence[Order]]]
@@ -101,6 +106,9 @@ class Crew:
             future = self._submit([order])
             try:
                 return future.result(PATIENCE_SECONDS)[0]
+            except TimeoutError:
+                self._end()
+                break  # nothing else was at hand: it hangs again
             except _LOST:
                 self._end()
         return Prepared((), None, (Refusal(0, *DIED),))
@@ -114,7 +122,7 @@ class Crew:
                     return self._pool.submit(child_process.run, orders)
             except BrokenProcessPool:
                 self._end()
-        raise BrokenProcessPool("processes that decode photos cannot be started")
+        raise _cannot_start()
 
     def _end(self) -> None:
         """End the processes; one that hangs is killed.
@@ -131,6 +139,13 @@ class Crew:
         results._writer.close()
         self._pool.shutdown(wait=True, cancel_futures=True)
         self._pool = None
+
+
+def _cannot_start() -> ProcessesError:
+    return ProcessesError(
+        "the processes that decode photos do not start: free some memory, or set CATALOG_WORKERS=0 "
+        "to do without them"
+    )
 
 
 class Batch:

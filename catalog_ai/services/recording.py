@@ -92,7 +92,7 @@ class Recorder:
             there = products.by_skus(session, [one.sku for one in group], to_change=True)
             new = {one.sku: self._columns(one, None) for one in group if one.sku not in there}
             rows = [{"sku": sku, "added_run_id": run_id, **row} for sku, row in new.items()]
-            added = dict(zip(new, commands.add_products(session, now, rows), strict=True))
+            added = commands.add_products(session, now, rows)
             ids = added | {sku: known.id for sku, known in there.items()}
             for one in group:
                 known = there.get(one.sku)

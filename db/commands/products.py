@@ -30,13 +30,15 @@ class Output:
     trained_on: bool
 
 
-def add_products(session: Session, now: datetime, rows: Sequence[Mapping[str, Any]]) -> list[int]:
-    """Store new products, each with columns of `schema.Product`; return their ids, in order."""
+def add_products(
+    session: Session, now: datetime, rows: Sequence[Mapping[str, Any]]
+) -> dict[str, int]:
+    """Store new products, each with columns of `schema.Product`; return SKU → id."""
     if not rows:
-        return []
+        return {}
     values = [{**row, "created_at": now, "updated_at": now} for row in rows]
-    statement = insert(_PRODUCTS).returning(_PRODUCTS.c.id, sort_by_parameter_order=True)
-    return list(session.scalars(statement, values))
+    statement = insert(_PRODUCTS).returning(_PRODUCTS.c.sku, _PRODUCTS.c.id)
+    return {added.sku: added.id for added in session.execute(statement, values)}
 
 
 def update_product(session: Session, product_id: int, now: datetime, **columns: Any) -> None:

@@ -1,7 +1,9 @@
 """An ingest whose processes ask the model: the same answers, and the same sentences."""
 
+import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,10 +12,12 @@ import pytest
 from sqlalchemy import delete, select
 
 from catalog_ai.config import PROJECT_ROOT
-from catalog_ai.errors import CheckpointError
+from catalog_ai.errors import CheckpointError, ProcessesError
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.classifying import Classifier, model_row
+from catalog_ai.services.crew import Crew
 from catalog_ai.services.ingest import embed_missing, ingest
+from catalog_ai.services.preparing import Order, Prepared
 from catalog_ai.services.training import register
 from db.engine import read, write
 from db.schema import Embedding, Prediction, Product
@@ -99,3 +103,14 @@ def test_what_the_processes_import_is_light() -> None:
         **{"cwd": PROJECT_ROOT, "capture_output": True, "text": True, "check": True, "timeout": 60},
     )
     assert done.stdout.strip() == "[]"
+
+
+def ends(orders: Sequence[Order]) -> list[Prepared]:
+    """End the process that calls it, as the kernel does where memory runs out."""
+    os._exit(9)
+
+
+def test_processes_that_end_at_once_are_no_fault_of_the_photos() -> None:
+    crew = Crew(1, ends)  # type: ignore[arg-type]
+    with crew, pytest.raises(ProcessesError, match="set CATALOG_WORKERS=0"):
+        crew.start()
