@@ -56,7 +56,7 @@ from catalog_ai.services.crew import CHUNK
 from catalog_ai.services.ingest import IngestReport, ingest
 
 BATCH = 32
-PART = 24  # photos that a process of the bound is given at once
+PART = 48  # photos that a process of the bound is given at once
 SAMPLE = 200  # photos of the article's loop
 TURNS = 5
 CORES = len(os.sched_getaffinity(0))
