@@ -39,7 +39,7 @@ bench: $(INSTALLED) ## Print every measured figure beside its baseline (about ha
 	@$(BIN)/python -m benchmarks.review_queue
 	@$(BIN)/python -m benchmarks.inference
 	@if [ -n "$${CATALOG_TEST_PHOTOS:-}" ]; then \
-	  for name in models article losses; do $(BIN)/python -m benchmarks.$$name; done; else \
+	  for name in models ingest article losses; do $(BIN)/python -m benchmarks.$$name; done; else \
 	  echo "The article's figures need its photos: CATALOG_TEST_PHOTOS=/path/to/them make bench"; fi
 
 reliability: $(INSTALLED_DEV) ## Kill, fill up and crowd the catalogue, and print what was lost (about a quarter of an hour)

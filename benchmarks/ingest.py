@@ -58,7 +58,7 @@ from catalog_ai.services.ingest import IngestReport, ingest
 BATCH = 32
 PART = 48  # photos that a process of the bound is given at once
 SAMPLE = 200  # photos of the article's loop
-TURNS = 5
+TURNS = 3
 CORES = len(os.sched_getaffinity(0))
 GOALS = {"default": 0.90, "small": 0.80}
 

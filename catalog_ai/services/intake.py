@@ -1,7 +1,7 @@
 """One ingest run: groups of products flow through reading, the network and the database at once.
 
-Processes read and decode (`crew`), this one computes, a thread writes (`recording`). Or a Ray
-cluster reads, decodes and computes (`ray_engine`), and only the writing happens here.
+Processes read, decode and ask the model (`crew`); this one asks it where torch or a GPU computes; a
+thread writes (`recording`). Or a Ray cluster does all but the writing (`ray_engine`).
 """
 
 from collections.abc import Generator, Iterator, Sequence
