@@ -24,7 +24,7 @@ from catalog_ai.services.preparing import Order, Prepared, Preparer, Refusal
 from catalog_ai.services.signals import ENDING
 
 CHUNK = 16  # orders a process is given at once
-_CHUNKS_EACH = 3  # that a process has before it, so that it never waits for the next
+_CHUNKS_EACH = 2  # one that a process works at, and the next: it never waits for work
 AHEAD = 1  # groups at least that are being prepared while the one before waits to be written
 PATIENCE_SECONDS = 120.0  # no chunk takes longer, unless a decoder hangs
 DIED = "decoder_died", "the photo brought the decoder down: save it anew and deliver it again"
@@ -72,7 +72,7 @@ class Crew:
         for group, orders in groups:
             under_way.append((group, self.begin(orders)))
             chunks = sum(len(batch.chunks) for _, batch in under_way)
-            if len(under_way) > ahead and chunks > _CHUNKS_EACH * self._workers:
+            if len(under_way) > ahead and chunks >= _CHUNKS_EACH * self._workers:
                 first, batch = under_way.popleft()
                 yield first, self.finish(batch)
         while under_way:
