@@ -97,8 +97,7 @@ class Photo:
 
     def square(self, size: int) -> Pixels:
         """Return (size, size, 3) uint8, as `resize_square` does of its pixels."""
-        squeezed = self.image.resize((size, size), Image.Resampling.BILINEAR)
-        return np.asarray(squeezed, dtype=np.uint8)
+        return _squeezed(self.image, size)
 
     def thumbnail(self) -> bytes:
         """Return a JPEG with the whole picture in it, its longest side at most 400 px.
@@ -141,8 +140,11 @@ def decode(data: bytes) -> Pixels:
 
 def resize_square(pixels: Pixels, size: int) -> Pixels:
     """Return (size, size, 3) uint8, squeezed to a square as torchvision's `Resize` does."""
-    image = Image.fromarray(pixels).resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(image, dtype=np.uint8)
+    return _squeezed(Image.fromarray(pixels), size)
+
+
+def _squeezed(image: Image.Image, size: int) -> Pixels:
+    return np.asarray(image.resize((size, size), Image.Resampling.BILINEAR), dtype=np.uint8)
 
 
 def small_jpeg(image: Image.Image) -> bytes:

@@ -48,9 +48,11 @@ class Classifier:
     def for_processes(self) -> "ExportedModel | None":
         """Return what other processes need to give its answers, one thread each.
 
-        None where torch or a GPU is to compute: once, and here. Raises `CheckpointError`,
-        `UsageError`.
+        None where there are none, or torch or a GPU is to compute: once, and here. Raises
+        `CheckpointError`, `UsageError`.
         """
+        if not self._settings.workers:
+            return None
         from catalog_ai.checkpoint import load_checkpoint, temperature_of
         from catalog_ai.inference.onnx import ExportedModel
         from catalog_ai.inference.runner import onnx_file, wants_onnx

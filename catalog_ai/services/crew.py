@@ -40,7 +40,6 @@ class Crew:
     def __init__(self, workers: int, preparer: Preparer) -> None:
         self._workers = workers
         self._preparer = preparer
-        self._packed = pickle.dumps(preparer)  # once: it may name many refused photos
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> "Crew":
@@ -116,7 +115,7 @@ class Crew:
     def _submit(self, orders: Sequence[Order]) -> "Future[list[Prepared]]":
         for _ in range(2):
             if self._pool is None:
-                self._pool = _pool(self._workers, self._packed)
+                self._pool = _pool(self._workers, self._preparer)
             try:
                 with _signals_wait(), _no_main_module():  # it may start a process
                     return self._pool.submit(child_process.run, orders)
@@ -186,9 +185,10 @@ def _no_main_module() -> Iterator[None]:
         sys.modules["__main__"] = main
 
 
-def _pool(workers: int, packed: bytes) -> ProcessPoolExecutor:
+def _pool(workers: int, preparer: Preparer) -> ProcessPoolExecutor:
     resource_tracker.ensure_running()  # else the first process starts it, and it lets signals in
     context = multiprocessing.get_context("spawn")
+    packed = pickle.dumps(preparer)  # not with every chunk: it may name many refused photos
     return ProcessPoolExecutor(
         workers, mp_context=context, initializer=child_process.begin, initargs=(packed,)
     )

@@ -25,7 +25,7 @@ class Embedder:
         """Return how many products were looked at; those whose copy is gone are left out."""
         settings = self._catalogue.settings
         side = self._classifier.preprocessing.square
-        model = self._classifier.for_processes() if settings.workers else None
+        model = self._classifier.for_processes()
         preparer = Preparer(settings, settings.home, side, {}, keeps=False, model=model)
         with read(self._catalogue.engine) as session:
             total = products.count(session)

@@ -110,8 +110,7 @@ class Intake:
 
     def _model_for_processes(self) -> ExportedModel | None:
         """Return what those that decode are to ask, None where this process asks the model."""
-        apart = self._catalogue.settings.workers and self._wishes.engine != "ray"
-        if not apart or self._wishes.dry_run:
+        if self._wishes.engine == "ray" or self._wishes.dry_run:
             return None
         with self._loading():
             return self._classifier.for_processes()

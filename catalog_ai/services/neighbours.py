@@ -22,20 +22,6 @@ class InMemory:
     index: ExactIndex
     labels: NDArray[np.str_]
 
-    def search(
-        self,
-        catalogue: Catalogue,
-        vector: Vector,
-        k: int,
-        *,
-        category: str | None = None,
-        exclude: int | None = None,
-    ) -> list[tuple[int, float]]:
-        """Return (product id, Euclidean distance) of the at most `k` nearest, the nearest first."""
-        allowed = None if category is None else self.labels == category
-        ids, distances = self.index.search(vector, k, allowed=allowed, exclude=exclude)
-        return list(zip(ids.tolist(), distances.tolist(), strict=True))
-
 
 @dataclass(frozen=True)
 class OnServer:
@@ -44,21 +30,26 @@ class OnServer:
     version: str
     model_id: int
 
-    def search(
-        self,
-        catalogue: Catalogue,
-        vector: Vector,
-        k: int,
-        *,
-        category: str | None = None,
-        exclude: int | None = None,
-    ) -> list[tuple[int, float]]:
-        """Return (product id, Euclidean distance) of the at most `k` nearest, the nearest first."""
-        with in_plain_words(), read(catalogue.engine) as session:
-            return nearest(session, self.model_id, vector, k, category=category, exclude=exclude)
-
 
 CatalogueIndex = InMemory | OnServer
+
+
+def search(
+    catalogue: Catalogue,
+    known: CatalogueIndex,
+    vector: Vector,
+    k: int,
+    *,
+    category: str | None = None,
+    exclude: int | None = None,
+) -> list[tuple[int, float]]:
+    """Return (product id, Euclidean distance) of the at most `k` nearest, the nearest first."""
+    if isinstance(known, OnServer):
+        with in_plain_words(), read(catalogue.engine) as session:
+            return nearest(session, known.model_id, vector, k, category=category, exclude=exclude)
+    allowed = None if category is None else known.labels == category
+    ids, distances = known.index.search(vector, k, allowed=allowed, exclude=exclude)
+    return list(zip(ids.tolist(), distances.tolist(), strict=True))
 
 
 def load_index(catalogue: Catalogue) -> CatalogueIndex | None:

@@ -14,7 +14,7 @@ from catalog_ai.errors import NoModelError, UsageError
 from catalog_ai.images import decode_photo
 from catalog_ai.services.catalogue import Catalogue, in_plain_words
 from catalog_ai.services.evidence import Candidate
-from catalog_ai.services.neighbours import CatalogueIndex, load_index
+from catalog_ai.services.neighbours import CatalogueIndex, load_index, search
 from catalog_ai.services.photos import ensure_thumbnail
 from catalog_ai.services.shipped import ensure_model
 from db.engine import read
@@ -185,7 +185,7 @@ def _matches(
     *,
     exclude: int | None = None,
 ) -> tuple[Match, ...]:
-    far = dict(known.search(catalogue, vector, k, category=category, exclude=exclude))
+    far = dict(search(catalogue, known, vector, k, category=category, exclude=exclude))
     return tuple(
         Match(found, far[found.product_id]) for found in product_cards(catalogue, list(far))
     )

@@ -142,8 +142,8 @@ def begin(wanted: Stub) -> None:
 _real_decode, _real_flock, _real_prepare = decode_photo, fcntl.flock, database._prepare
 
 
-def _model_for_processes(classifier: classifying.Classifier) -> StubModel:
-    return classifier._model  # type: ignore[return-value]
+def _model_for_processes(classifier: classifying.Classifier) -> StubModel | None:
+    return classifier._model if classifier._settings.workers else None  # type: ignore[return-value]
 
 
 def _decode_photo(data: bytes) -> Photo:

@@ -12,7 +12,7 @@ from catalog_ai.errors import CheckpointError, NoModelError, PhotoError, UsageEr
 from catalog_ai.services import shop
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.ingest import ingest
-from catalog_ai.services.neighbours import InMemory, load_index
+from catalog_ai.services.neighbours import InMemory, load_index, search
 from catalog_ai.services.training import register
 from db.engine import read, write
 from db.schema import Embedding, ModelVersion, Product
@@ -172,7 +172,7 @@ def test_vectors_of_another_version_never_meet(catalogue: Catalogue, seeded: See
         )
     index = load_index(catalogue)
     assert index is not None
-    assert index.search(catalogue, np.eye(1, DIMENSION, dtype=np.float32)[0], 99) == []
+    assert search(catalogue, index, np.eye(1, DIMENSION, dtype=np.float32)[0], 99) == []
     with pytest.raises(UsageError, match=r"run python -m catalog_ai\.worker"):
         shop.similar_to_product(catalogue, 10)
 
