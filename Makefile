@@ -8,6 +8,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
+BESIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
 # Twice quiet: errors only. Once would print a warning for every package that a mirror lacks.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
@@ -23,7 +24,8 @@ install-dev: $(INSTALLED_DEV) ## Install what tests and checks need besides
 
 test: $(INSTALLED_DEV) check ## Install what the tests need, check, and run them all
 	@.ci/chromium
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(BESIDE) --ignore tests/reliability --ignore tests/test_browser.py
+	@$(BIN)/python -m pytest tests/reliability tests/test_browser.py # with nothing beside them: they time
 
 test-scale: $(INSTALLED_DEV) ## Install Ray besides, and test an ingest on a cluster of two processes
 	@$(PIP) install -r requirements-scale.txt

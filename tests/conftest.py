@@ -14,12 +14,36 @@ if TYPE_CHECKING:
     from tests.servers import Server
 
 _ON_BOTH_DATABASES = ("db", "services")
+# Marked so, a test is left out unless `-m` speaks of it.
+_EXTRAS = {"scale": "on a Ray cluster: make test-scale", "gpu": "on a GPU: pytest -m gpu"}
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if "gpu" not in config.option.markexpr:
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""  # a CPU's answers, to the last digit, are expected
     config.addinivalue_line(
         "markers", "sqlite(reason): runs on SQLite only, for this reason; the others on both"
     )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the extras that nobody asked for."""
+    extra = [item for item in items if any(map(item.get_closest_marker, _left_out(config)))]
+    if extra:
+        config.hook.pytest_deselected(items=extra)
+        items[:] = [item for item in items if item not in extra]
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """Say what was left out, and how to run it."""
+    if left_out := _left_out(config).values():
+        terminalreporter.write_line(f"Left out, as extras: tests {', '.join(left_out)}")
+
+
+def _left_out(config: pytest.Config) -> dict[str, str]:
+    return {name: said for name, said in _EXTRAS.items() if name not in config.option.markexpr}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

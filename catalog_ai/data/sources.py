@@ -41,7 +41,6 @@ from catalog_ai.data.delivery.categories import CategoryMap, read_categories, un
 from catalog_ai.data.delivery.columns import Columns
 from catalog_ai.data.delivery.folders import SPLITS, from_folders
 from catalog_ai.data.delivery.items import (
-    FurtherPhoto,
     Problem,
     Source,
     SourceItem,
@@ -58,7 +57,6 @@ __all__ = [
     "PHOTO_ENDINGS",
     "SPLITS",
     "CategoryMap",
-    "FurtherPhoto",
     "Problem",
     "Source",
     "SourceItem",

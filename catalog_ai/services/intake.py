@@ -160,9 +160,8 @@ class Intake:
                 found = known.get(item.sku)
                 done = found.image_sha256 if found and found.id in embedded else ""
                 rest = further.get(found.id, ()) if found else ()
-                paths = [str(item.path), *(str(photo.path) for photo in item.more)]
                 kept = frozenset(photo.image_sha256 for photo in rest)
-                yield item, found, rest, Order(tuple(paths), done, kept)
+                yield item, found, rest, Order(tuple(item.paths), done, kept)
 
     def _outputs(self, group: Sequence[Delivered]) -> dict[str, Output]:
         """Return SKU → what the model says, for the photos that were decoded."""

@@ -39,7 +39,7 @@ class Delivered:
     @property
     def images(self) -> list[str]:
         """The photos as delivered, by their places."""
-        return [self.item.image, *(photo.image for photo in self.item.more)]
+        return [self.item.image, *self.item.more]
 
     @property
     def is_new_photo(self) -> bool:

@@ -125,7 +125,7 @@ def own_photos(catalogue: Catalogue) -> Source:
     with in_plain_words(), read(catalogue.engine) as session:
         rows = products.everything(session)
     items = tuple(
-        SourceItem(row.sku, catalogue.settings.home / row.stored_image, row.sku, row.label_current)
+        SourceItem(row.sku, catalogue.settings.home, row.stored_image, row.label_current)
         for row in rows
         if row.review_state not in {"not_product", "second_look"}
     )

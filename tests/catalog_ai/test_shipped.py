@@ -61,7 +61,7 @@ def test_the_card_says_what_the_birth_certificate_says(name: str) -> None:
 
 
 def test_imagenet_sees_differences_and_names_nothing(tmp_path: Path) -> None:
-    model = CatalogModel.load(shipped.install(shipped.IMAGENET, tmp_path))
+    model = CatalogModel.load(shipped.install(shipped.IMAGENET, tmp_path), runtime="torch")
     random = np.random.default_rng(0)
     photos = [random.integers(0, 256, (90, 70, 3), dtype=np.uint8) for _ in range(2)]
     found = model.predict(photos)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,7 +41,11 @@ HOSTILE = "<b>x</b> [a](http://b) $y$ `c` *d*"
 
 @pytest.fixture(autouse=True)
 def _home(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Pages open the catalogue that the settings name, from the project's folder."""
+    """Pages open the catalogue that the settings name, from the project's folder.
+
+    Each becomes the main module while it runs; a process started later would begin with it.
+    """
+    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
     monkeypatch.setenv("CATALOG_HOME", str(catalogue.settings.home))
     monkeypatch.chdir(PROJECT_ROOT)
     monkeypatch.setattr(frame, "remembered_name", lambda: "")  # AppTest's cookies are mocks

@@ -39,7 +39,7 @@ def _category(name: str) -> tuple[str | None, Split | None]:
 def _item(root: Path, name: str, label_of: Callable[[str | None], str | None]) -> SourceItem:
     category, split = _category(name)
     sku = clean_sku(_tail(name, 1))
-    return SourceItem(sku, Path(f"{root}/{name}"), name, label_of(category), split=split)
+    return SourceItem(sku, root, name, label_of(category), split=split)
 
 
 def _distinct(items: Sequence[SourceItem], wrong: list[Problem]) -> Iterator[SourceItem]:

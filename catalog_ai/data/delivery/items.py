@@ -9,29 +9,32 @@ Split = Literal["train", "validation"]
 
 
 @dataclass(frozen=True, slots=True)
-class FurtherPhoto:
-    """A photo of a product beside its main one; `image` is its path relative to the source."""
-
-    path: Path
-    image: str
-
-
-@dataclass(frozen=True, slots=True)
 class SourceItem:
-    """One product as delivered; `image` is its path relative to the source, as reported.
+    """One product as delivered; `image` is its main photo, relative to `root`, as reported.
 
-    `path` and `image` are of the main photo, `more` are the others in the feed's order.
-    `attributes` holds every other column under its casefolded name, as text.
+    `more` are its other photos, relative to `root` as well, in the feed's order. `attributes` holds
+    every other column under its casefolded name, as text. Paths are made when they are asked for:
+    a delivery may have a million items.
     """
 
     sku: str
-    path: Path
+    root: Path
     image: str
     label: str | None
     title: str = ""
     attributes: dict[str, str] = field(default_factory=dict)
     split: Split | None = None
-    more: tuple[FurtherPhoto, ...] = ()
+    more: tuple[str, ...] = ()
+
+    @property
+    def path(self) -> Path:
+        """Where the main photo lies."""
+        return Path(f"{self.root}/{self.image}")
+
+    @property
+    def paths(self) -> list[str]:
+        """Where all its photos lie, the main one first."""
+        return [f"{self.root}/{image}" for image in (self.image, *self.more)]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from catalog_ai.data.delivery import problems
 from catalog_ai.data.delivery.cells import Row, Value, text_of
 from catalog_ai.data.delivery.columns import Columns, Described
-from catalog_ai.data.delivery.items import FurtherPhoto, Source, SourceItem, clean_sku
+from catalog_ai.data.delivery.items import Source, SourceItem, clean_sku
 from catalog_ai.data.delivery.lookup import Delivered, has_scheme
 from catalog_ai.data.delivery.walk import Listing, stem
 
@@ -44,10 +44,10 @@ class Products:
                 row = self._rows[sku]
                 items.append(
                     SourceItem(
-                        *(sku, Path(f"{root}/{main}"), main, label_of(row.label or None)),
+                        *(sku, root, main, label_of(row.label or None)),
                         title=row.title,
                         attributes=row.attributes,
-                        more=tuple(FurtherPhoto(Path(f"{root}/{name}"), name) for name in more),
+                        more=tuple(more),
                     )
                 )
         return Source(

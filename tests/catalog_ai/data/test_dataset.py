@@ -119,7 +119,9 @@ def test_no_readable_photo_is_an_error_that_names_the_classes(
 ) -> None:
     path = tmp_path / "x.jpg"
     path.write_bytes(b"no photo")
-    items = [SourceItem("x", path, "x.jpg", "broken"), SourceItem("y", path, "x.jpg", None)]
+    items = [
+        SourceItem(sku, tmp_path, "x.jpg", label) for sku, label in (("x", "broken"), ("y", None))
+    ]
     with pytest.raises(TrainingDataError, match=", ".join(names)):
         load_photos(items, 16, classes=names)
 

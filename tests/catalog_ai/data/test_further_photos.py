@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog_ai.data.sources import FurtherPhoto, Source, read_source
+from catalog_ai.data.sources import Source, read_source
 from tests.corpus.manifests import parquet
 
 PHOTOS = ("a.jpg", "b.jpg", "images/c.jpg")
@@ -21,7 +21,7 @@ def delivered(folder: Path, text: str | bytes, name: str = "manifest.csv") -> So
 
 
 def photos(source: Source) -> dict[str, list[str]]:
-    return {item.sku: [item.image, *(photo.image for photo in item.more)] for item in source.items}
+    return {item.sku: [item.image, *item.more] for item in source.items}
 
 
 def codes(source: Source) -> list[tuple[str, str]]:
@@ -46,7 +46,7 @@ def codes(source: Source) -> list[tuple[str, str]]:
 def test_every_way_gives_the_same_product(tmp_path: Path, text: str) -> None:
     source = delivered(tmp_path, text)
     assert photos(source) == {"A": list(PHOTOS)}
-    assert source.items[0].more[1] == FurtherPhoto(source.root / "images/c.jpg", "images/c.jpg")
+    assert source.items[0].paths[2] == f"{source.root}/images/c.jpg"
     assert source.items[0].title == "x"
     assert source.items[0].attributes == {}
     assert source.problems == source.missing == source.unlisted == ()

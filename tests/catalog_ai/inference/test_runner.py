@@ -58,7 +58,7 @@ def test_both_outputs_agree_with_torch_at_any_batch_size(
 
 def test_a_split_vector_on_a_timm_backbone_is_exported_as_well(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    architecture = Architecture(backbone="mobilenetv3_small_050", embedding="split")
+    architecture = Architecture(backbone="test_efficientnet", embedding="split")
     classifier, encoder = build(architecture, 3)
     meta = model_meta("timm", ("a", "b", "c")) | {"architecture": architecture.to_meta()}
     checkpoint = Checkpoint(classifier.eval(), encoder.eval(), meta)
