@@ -66,7 +66,7 @@ def _build_imagenet(folder: Path) -> None:
     from catalog_ai.models.registry import Architecture
     from catalog_ai.models.siamese import SiameseEncoder
 
-    backbone = pretrained_backbone(_BACKBONE)
+    backbone = pretrained_backbone(_BACKBONE, style=True)
     projection = FixedProjection(backbone.features)
     centre, directions = imagenet_projection(_BACKBONE, DIMENSION)
     projection.centre.copy_(centre)
@@ -75,7 +75,7 @@ def _build_imagenet(folder: Path) -> None:
         "version": IMAGENET,
         "recipe": "none",
         "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "architecture": Architecture(backbone=_BACKBONE, embedding="fixed").to_meta(),
+        "architecture": Architecture(backbone=_BACKBONE, style=True, embedding="fixed").to_meta(),
         "classes": [],
         "preprocessing": preprocessing_of(_BACKBONE, _SIZE).to_meta(),
         "unit_vectors": True,

@@ -190,6 +190,17 @@ class Embedding(Base):
     vector: Mapped[bytes] = mapped_column(Vector(DIMENSION))  # "<f4", `dimension` numbers
 
 
+class Features(Base):
+    """What a vector is made of: many numbers, to learn from; rebuilt from the stored photo."""
+
+    __tablename__ = "features"
+
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), primary_key=True)
+    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_versions.id"), primary_key=True)
+    image_sha256: Mapped[str] = mapped_column(String(64))
+    numbers: Mapped[bytes]  # "<f2"
+
+
 class Assessment(Base):
     """One pass over all labels; holds the category list that its probabilities follow."""
 

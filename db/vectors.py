@@ -1,4 +1,7 @@
-"""Vectors as blobs: little-endian float32 (`"<f4"`), the dimension checked at every crossing."""
+"""Vectors as blobs: little-endian float32 (`"<f4"`), the dimension checked at every crossing.
+
+Features are half as long a number (`"<f2"`).
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -11,6 +14,7 @@ from sqlalchemy.types import TypeEngine
 from db.errors import VectorError
 
 FORMAT = "<f4"
+HALF = "<f2"
 _SENT_HEADER = 4  # bytes before the numbers in what PostgreSQL's vector_send returns
 _SENT_FORMAT = ">f4"
 
@@ -65,6 +69,22 @@ def to_blob(vector: NDArray[np.float32]) -> bytes:
     if numbers.ndim != 1 or not np.isfinite(numbers).all():
         raise VectorError(f"a vector of shape {numbers.shape} with finite numbers only is needed")
     return numbers.tobytes()
+
+
+def halves(features: NDArray[np.float16]) -> bytes:
+    """Return `features`, (F,) of finite numbers, as 2·F bytes. Raises `VectorError`."""
+    numbers = np.asarray(features, dtype=HALF)
+    if numbers.ndim != 1 or not np.isfinite(numbers).all():
+        raise VectorError(f"features of shape {numbers.shape} with finite numbers only are needed")
+    return numbers.tobytes()
+
+
+def half_matrix(blobs: Sequence[bytes]) -> NDArray[np.float32]:
+    """Return N blobs of `halves` as one (N, F) float32 array. Raises `VectorError`."""
+    if len({len(blob) for blob in blobs}) > 1:
+        raise VectorError("features of one model have different lengths: embed the catalogue anew")
+    joined = np.frombuffer(b"".join(blobs), dtype=HALF).astype(np.float32)
+    return joined.reshape(len(blobs), -1) if blobs else joined.reshape(0, 0)
 
 
 def from_blob(blob: bytes, dimension: int) -> NDArray[np.float32]:

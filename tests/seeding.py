@@ -19,6 +19,7 @@ from db.schema import (
     Assessment,
     Decision,
     Embedding,
+    Features,
     LabelScore,
     ModelVersion,
     Prediction,
@@ -28,7 +29,7 @@ from db.schema import (
     Run,
     RunItem,
 )
-from db.vectors import to_blob
+from db.vectors import halves, to_blob
 from tests.fakes import CLASSES, DIMENSION, fake_model, model_meta, photo_bytes
 
 if TYPE_CHECKING:
@@ -283,6 +284,7 @@ def _add_outputs(
             )
         )
         session.add(Embedding(**key, dimension=DIMENSION, vector=to_blob(draw.vectors[row])))
+        session.add(Features(**key, numbers=halves(draw.vectors[row])))
 
 
 def _add_scores(

@@ -1,43 +1,61 @@
-"""Which labels look wrong, judged only by classifiers that never saw the label in question.
+"""Which labels are wrong, and how surely, judged by what all other products say of the photo.
 
-A light classifier (logistic regression on the stored vectors) is cross-fitted: each product's
-probabilities come from the folds that it is not in. A model asked about the labels it was taught
-agrees with them, wrong ones included. The score follows cleanlab's normalised margin (Northcutt et
-al. 2021, "Confident Learning", section 3), plus half the share of disagreeing neighbours.
+A light classifier answers for each product as if it had not seen its label (`kernel_ridge`): a
+model asked about the labels it was taught agrees with them, wrong ones included. Its answers become
+probabilities by a temperature, and labels are taken to be wrong at one rate, to any other category
+alike; both are those under which the labels at hand are likeliest. Bayes' rule then gives each
+label's chance of being wrong, which is the score. The classifier is fitted anew to what the labels
+probably are, so that wrong ones mislead it less (Dawid and Skene 1979, "Maximum likelihood
+estimation of observer error-rates using the EM algorithm"; Northcutt et al. 2021, "Confident
+Learning", is the same idea with a threshold).
+
+    p(wrong) = 1 - (1 - ε) p(label) / ((1 - ε) p(label) + ε (1 - p(label)) / (C - 1))
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog_ai.curation.kernel_ridge import LeaveOneOut
+
 UNKNOWN = -1
 NEIGHBOURS = 15
-NEIGHBOUR_WEIGHT = 0.5
+SURE = 0.99  # how sure the others must be of another category to doubt what a person confirmed
+_ROUNDS = 3  # a fourth changes nothing in the second digit
+_USUAL_RATE = 0.05  # of wrong labels, where a catalogue is too small to tell:
+_USUAL_LABELS = 100  # it counts as much as what is seen of so many
+_MOST_TRIED = 20_000  # labels that temperature and rate are fitted to
 _ROWS_AT_ONCE = 1024
 
 Vectors = NDArray[np.float32]
 Labels = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+Shares = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class LabelAssessment:
-    """What N products' neighbours and cross-fitted classifiers say of their labels.
+    """What N products say of each other's labels.
 
-    `probabilities` (N, C) float32, out of fold, rows sum to one. `suggestion` (N,) int64 is the
-    likeliest class and `confidence` (N,) float32 its probability. `score` (N,) float32, 0..1:
-    higher = more likely wrong; nan for a label that is no class. `looks_wrong` (N,) bool.
-    `neighbours` (N, k) int64 row numbers, the closest first. `agreement` (N,) float32: share of the
-    neighbours with a known label that carry this product's label; nan where it has none.
+    `probabilities` (N, C) float32: which category the photo shows, its own label left out; rows sum
+    to one. `suggestion` (N,) int64 is the likeliest category and `confidence` (N,) float32 its
+    probability. `score` (N,) float32, 0..1, is the chance that the label is wrong; nan for a label
+    that is no class. `looks_wrong` (N,) bool. `neighbours` (N, k) int64 row numbers, the closest
+    first. `agreement` (N,) float32: share of the neighbours with a known label that carry this
+    product's label; nan where it has none. `wrong_rate`, 0..1, is the share of labels that are
+    wrong, as estimated.
     """
 
     probabilities: NDArray[np.float32]
     suggestion: Labels
     confidence: NDArray[np.float32]
     score: NDArray[np.float32]
-    looks_wrong: NDArray[np.bool_]
+    looks_wrong: Flags
     neighbours: Labels
     agreement: NDArray[np.float32]
+    wrong_rate: float
 
 
 def assess_labels(
@@ -45,47 +63,113 @@ def assess_labels(
     labels: Labels,
     n_classes: int,
     *,
-    folds: int = 5,
+    features: Vectors | None = None,
+    groups: Labels | None = None,
+    confirmed: Flags | None = None,
     seed: int = 0,
     k: int = NEIGHBOURS,
-    groups: NDArray[np.int64] | None = None,
 ) -> LabelAssessment:
-    """Judge (N,) labels, 0..C-1 or -1 for none of the classes, by (N, D) unit vectors.
+    """Judge (N,) labels, 0..C-1 or -1 for none of the classes.
 
-    Products of one `groups` number (one and the same photo) share a fold: else the copy would vouch
-    for the wrong label. A label looks wrong where the cross-fitted classifier prefers another class
-    and most of the evidence, neighbours included, is against it (score above one half).
+    `vectors` (N, D) of unit length say which products look alike; `features` (N, F), by default the
+    same, are what the classifier learns from. Products of one `groups` number (one and the same
+    photo) do not vouch for each other. A label looks wrong from a chance of one half; one that
+    somebody `confirmed` is taken to be right, and looks wrong only where the others are sure of
+    another category to 0.99.
     """
     count = len(labels)
-    groups = np.arange(count) if groups is None else groups
-    probabilities = _out_of_fold(vectors, labels, n_classes, groups, folds, seed)
-    suggestion = probabilities.argmax(1).astype(np.int64) if count else labels
-    neighbours = nearest(vectors, k)
-    agreement = _agreement(labels, neighbours)
     known = labels != UNKNOWN
-    margin = np.zeros(count, np.float32)
-    margin[known] = 1 - normalized_margin(probabilities[known], labels[known])
-    disagreement = 1 - np.nan_to_num(agreement, nan=1.0)
-    score = (margin + NEIGHBOUR_WEIGHT * disagreement) / (1 + NEIGHBOUR_WEIGHT)
+    confirmed = np.zeros(count, np.bool_) if confirmed is None else confirmed & known
+    groups = np.arange(count) if groups is None else groups
+    judged = _no_opinion(known, n_classes)
+    if len(np.unique(labels[known])) > 1:  # else there is nothing to tell apart
+        others = LeaveOneOut(vectors if features is None else features, known, groups, seed=seed)
+        judged = _judge(others, labels, n_classes, known, confirmed)
+    suggestion = (
+        judged.shares.argmax(1).astype(np.int64) if n_classes else np.zeros(count, np.int64)
+    )
+    confidence = judged.shares.max(1, initial=0.0)
+    score = np.full(count, np.nan)
+    score[known] = judged.wrong
+    doubted = np.where(confirmed, confidence >= SURE, np.nan_to_num(score) > 0.5)
+    neighbours = nearest(vectors, k)
     return LabelAssessment(
-        probabilities,
+        judged.shares.astype(np.float32),
         suggestion,
-        probabilities.max(1, initial=0.0),
-        np.where(known, score, np.nan).astype(np.float32),
-        known & (suggestion != labels) & (score > 0.5),
+        confidence.astype(np.float32),
+        score.astype(np.float32),
+        known & (suggestion != labels) & doubted,
         neighbours,
-        agreement,
+        _agreement(labels, neighbours),
+        judged.rate,
     )
 
 
-def normalized_margin(probabilities: NDArray[np.float32], labels: Labels) -> NDArray[np.float32]:
-    """Return (N,) float32, 0..1: (p of the label - the best other p + 1) / 2; 1 = surely right."""
-    rows = np.arange(len(labels))
-    given = probabilities[rows, labels]
-    others = probabilities.copy()
-    others[rows, labels] = -np.inf
-    margin: NDArray[np.float32] = (given - others.max(1, initial=-1.0) + 1) / 2
-    return margin
+class _Judged(NamedTuple):
+    """`shares` (N, C) of the photo alone; `wrong` (K,) of the known labels; `rate` 0..1."""
+
+    shares: Shares
+    wrong: Shares
+    rate: float
+
+
+def _no_opinion(known: Flags, n_classes: int) -> _Judged:
+    shares = np.full((len(known), n_classes), 1 / max(1, n_classes))
+    return _Judged(shares, np.zeros(int(known.sum())), 0.0)
+
+
+def _judge(
+    others: LeaveOneOut, labels: Labels, n_classes: int, known: Flags, confirmed: Flags
+) -> _Judged:
+    given, sure = labels[known], confirmed[known]
+    rows = np.arange(len(given))
+    chances = np.eye(n_classes)[given]
+    for _ in range(_ROUNDS):
+        said = others(chances)
+        temperature, rate = _fitted(said[known], given, sure)
+        shares = _softmax(said * temperature)
+        chances = shares[known] * (rate / (n_classes - 1))
+        chances[rows, given] *= (1 - rate) * (n_classes - 1) / rate
+        chances /= chances.sum(1, keepdims=True)
+        wrong = 1 - chances[rows, given]
+        chances[sure] = np.eye(n_classes)[given[sure]]
+    wrong[sure] = 1 - shares[known][sure, given[sure]]
+    return _Judged(shares, wrong, float(wrong[~sure].mean()) if (~sure).any() else 0.0)
+
+
+def _fitted(said: Shares, labels: Labels, sure: Flags) -> tuple[float, float]:
+    """Return the temperature and the rate of wrong labels under which `labels` are likeliest."""
+    from scipy.optimize import minimize
+
+    if len(labels) > _MOST_TRIED:
+        tried = np.random.default_rng(0).choice(len(labels), _MOST_TRIED, replace=False)
+        said, labels, sure = said[tried], labels[tried], sure[tried]
+    rows, others = np.arange(len(labels)), max(1, said.shape[1] - 1)
+
+    def surprise(guess: Shares) -> float:
+        share = _softmax(said * np.exp(guess[0]))[rows, labels]
+        rate = _rate(guess[1])
+        wrong = np.where(sure, 0.0, rate)
+        likely = share * (1 - wrong) + (1 - share) * wrong / others
+        usual = _USUAL_RATE * np.log(rate) + (1 - _USUAL_RATE) * np.log(1 - rate)
+        evidence = np.log(np.maximum(likely, 1e-12)).sum() + _USUAL_LABELS * usual
+        return float(-evidence / len(labels))
+
+    start = np.array([1.5, np.log(_USUAL_RATE / (1 - _USUAL_RATE))])
+    found = minimize(
+        surprise, start, method="Nelder-Mead", options={"xatol": 1e-3, "fatol": 1e-7}
+    ).x
+    return float(np.exp(found[0])), float(_rate(found[1]))
+
+
+def _rate(odds: float) -> float:
+    return float(np.clip(1 / (1 + np.exp(-odds)), 1e-6, 0.5))
+
+
+def _softmax(said: Shares) -> Shares:
+    powers = np.exp(said - said.max(1, keepdims=True, initial=-np.inf))
+    shares: Shares = powers / powers.sum(1, keepdims=True)
+    return shares
 
 
 def nearest(vectors: Vectors, k: int) -> Labels:
@@ -114,57 +198,3 @@ def _agreement(labels: Labels, neighbours: Labels) -> NDArray[np.float32]:
     counted = (labels != UNKNOWN) & known.any(1)
     np.divide(same, known.sum(1), out=share, where=counted, casting="unsafe")
     return share
-
-
-def _out_of_fold(
-    vectors: Vectors, labels: Labels, n_classes: int, groups: Labels, folds: int, seed: int
-) -> NDArray[np.float32]:
-    """Fit one classifier per fold; unknown labels get the mean of all folds' classifiers."""
-    fold_of = _folds(labels, groups, folds, seed)
-    total = np.zeros((len(labels), n_classes), np.float64)
-    opinions = np.zeros(len(labels), np.int64)
-    for fold in range(folds):
-        training = (fold_of != fold) & (labels != UNKNOWN)
-        judged = (fold_of == fold) | (labels == UNKNOWN)
-        if judged.any():
-            total[judged] += _fit_predict(vectors, labels, training, judged, n_classes)
-            opinions[judged] += 1
-    probabilities: NDArray[np.float32] = (total / np.maximum(opinions, 1)[:, None]).astype(
-        np.float32
-    )
-    return probabilities
-
-
-def _folds(labels: Labels, groups: Labels, folds: int, seed: int) -> Labels:
-    """Return (N,) fold numbers: each class spread evenly, each group in one fold."""
-    random = np.random.default_rng(seed)
-    _, first, member = np.unique(groups, return_index=True, return_inverse=True)
-    fold_of_group = np.empty(len(first), np.int64)
-    label_of_group = labels[first]
-    for label in np.unique(label_of_group):
-        found = random.permutation(np.flatnonzero(label_of_group == label))
-        fold_of_group[found] = (np.arange(len(found)) + random.integers(folds)) % folds
-    spread: Labels = fold_of_group[member.reshape(-1)]
-    return spread
-
-
-def _fit_predict(
-    vectors: Vectors,
-    labels: Labels,
-    training: NDArray[np.bool_],
-    judged: NDArray[np.bool_],
-    n_classes: int,
-) -> NDArray[np.float64]:
-    present = np.unique(labels[training])
-    result = np.zeros((int(judged.sum()), n_classes))
-    if len(present) < 2:
-        result[:] = 1 / n_classes  # nothing to tell apart: no opinion
-        return result
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    model = make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=2000))
-    model.fit(vectors[training].astype(np.float64), labels[training])
-    result[:, present] = model.predict_proba(vectors[judged].astype(np.float64))
-    return result

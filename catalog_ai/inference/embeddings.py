@@ -64,9 +64,8 @@ class CatalogModel(Predictor):
         """
         if photos:
             return super().predict(photos)
-        return Outputs(
-            np.empty((0, len(self.classes)), np.float32), np.empty((0, self.dimension), np.float32)
-        )
+        widths = ((len(self.classes), np.float32), (self.dimension, np.float32), (0, np.float16))
+        return Outputs(*(np.empty((0, width), kind) for width, kind in widths))
 
 
 def get_query_img_embedding(

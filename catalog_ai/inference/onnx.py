@@ -21,7 +21,7 @@ PROVIDERS = {
     "cuda": "CUDAExecutionProvider",
     "tensorrt": "TensorrtExecutionProvider",
 }
-OUTPUTS = ("logits", "vectors")
+OUTPUTS = ("logits", "vectors", "features")
 
 
 class OnnxRunner:
@@ -33,10 +33,10 @@ class OnnxRunner:
     def __init__(self, path: Path, provider: str = "cpu", threads: int = 0) -> None:
         self._session = _session(path, provider, threads)
 
-    def __call__(self, images: Images) -> tuple[Images, Images]:
+    def __call__(self, images: Images) -> tuple[Images, Images, Images]:
         """Return what the networks say."""
-        logits, vectors = self._session.run(list(OUTPUTS), {"images": images})
-        return logits, vectors
+        logits, vectors, features = self._session.run(list(OUTPUTS), {"images": images})
+        return logits, vectors, features
 
 
 @dataclass(frozen=True)
@@ -58,8 +58,12 @@ class ExportedModel:
 
 
 def onnx_path(folder: Path, weights: Path) -> Path:
-    """Return where the ONNX file of `weights` lies, or would lie: other weights, another file."""
-    return folder / f"model-{sha256(weights.read_bytes()).hexdigest()[:12]}.onnx"
+    """Return where the ONNX file of `weights` lies, or would lie.
+
+    Other weights, another file; and so do other outputs.
+    """
+    made_of = weights.read_bytes() + ",".join(OUTPUTS).encode()
+    return folder / f"model-{sha256(made_of).hexdigest()[:12]}.onnx"
 
 
 def check_provider(provider: str) -> None:

@@ -24,7 +24,7 @@ from catalog_ai.inference.predicting import Images, Runner
 from catalog_ai.models.siamese import TwoHeads
 
 RUNTIMES = ("auto", "onnx", "torch")
-TOLERANCE = 1e-4  # of ONNX Runtime's answers against torch's, absolute
+TOLERANCE = 1e-4  # of ONNX Runtime's answers against torch's, of the largest, or of 1
 _WORTH_EXPORTING = 2_000  # photos; writing the file takes several seconds
 
 
@@ -39,12 +39,12 @@ class TorchRunner:
         self._network = placed(TwoHeads(checkpoint.classifier, checkpoint.encoder).eval())
         self._device = device_of(self._network)
 
-    def __call__(self, images: Images) -> tuple[Images, Images]:
+    def __call__(self, images: Images) -> tuple[Images, Images, Images]:
         """Return what the networks say."""
         batch = torch.from_numpy(images).to(self._device, memory_format=torch.channels_last)
         with torch.inference_mode():
-            logits, vectors = self._network(batch)
-        return logits.cpu().numpy(), vectors.cpu().numpy()
+            logits, vectors, features = self._network(batch)
+        return logits.cpu().numpy(), vectors.cpu().numpy(), features.cpu().numpy()
 
 
 def runner(
@@ -104,10 +104,10 @@ def quick_runner(checkpoint: Checkpoint, photos: int) -> Runner:
 def export_onnx(checkpoint: Checkpoint, path: Path) -> None:
     """Write the model as ONNX, whole or not at all, after comparing its answers with torch's.
 
-    Input `images` [batch, 3, S, S] float32, normalised; outputs `logits` [batch, C] and `vectors`
-    [batch, D]. The file's metadata say what the model's birth certificate says of classes,
-    preprocessing and temperature. Raises `CheckpointError` where the answers differ by more than
-    1e-4, `OSError` where the file cannot be written.
+    Input `images` [batch, 3, S, S] float32, normalised; outputs `logits` [batch, C], `vectors`
+    [batch, D] and `features` [batch, F]. The file's metadata say what the model's birth certificate
+    says of classes, preprocessing and temperature. Raises `CheckpointError` where the answers
+    differ by more than 1e-4 of the largest, or of 1, `OSError` where the file cannot be written.
     """
     network = TwoHeads(checkpoint.classifier, checkpoint.encoder).eval()
     size = checkpoint.preprocessing.size
@@ -163,7 +163,7 @@ def _compare(network: TwoHeads, exported: OnnxRunner, size: int, path: Path) -> 
         expected = [answer.numpy() for answer in network(images)]
     for name, right, found in zip(OUTPUTS, expected, exported(images.numpy()), strict=True):
         difference = float(np.abs(right - found).max(initial=0.0))
-        if not difference <= TOLERANCE:
+        if not difference <= TOLERANCE * max(1.0, float(np.abs(right).max(initial=0.0))):
             raise CheckpointError(
                 f"{path.name}: {name} differ from torch's by {difference:.1e}, more than "
                 f"{TOLERANCE:.0e}: set CATALOG_RUNTIME=torch for this model"

@@ -77,7 +77,10 @@ class SplitEmbedding(nn.Module):
 
 
 class FixedProjection(nn.Module):
-    """[B, features] float → [B, dimension] float: centre, then project; nothing is trained."""
+    """[B, features + style] float → [B, dimension] float: centre, then project the features.
+
+    Nothing is trained; the style takes no part.
+    """
 
     def __init__(self, features: int, dimension: int = DIMENSION) -> None:
         super().__init__()
@@ -86,9 +89,9 @@ class FixedProjection(nn.Module):
         self.centre: Tensor
         self.projection: Tensor
 
-    def forward(self, features: Tensor) -> Tensor:
-        """[B, features] float → [B, dimension] float, not normalised."""
-        return (features - self.centre) @ self.projection.T
+    def forward(self, pooled: Tensor) -> Tensor:
+        """[B, features + style] float → [B, dimension] float, not normalised."""
+        return (pooled[:, : len(self.centre)] - self.centre) @ self.projection.T
 
 
 def _directions(categories: int, numbers: int) -> Tensor:

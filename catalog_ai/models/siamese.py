@@ -51,17 +51,21 @@ class SiameseNetwork(nn.Module):
 
 
 class TwoHeads(nn.Module):
-    """Logits and unit vectors of a batch, in one pass where both heads share their backbone."""
+    """Logits, unit vectors and features of a batch; one pass where both heads share a backbone."""
 
     def __init__(self, classifier: MobileNetLikeClassifier, encoder: SiameseEncoder) -> None:
         super().__init__()
         self.classifier = classifier
         self.encoder = encoder
 
-    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, 3, S, S] float → ([B, C] logits, [B, D] float of unit length)."""
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """[B, 3, S, S] float → ([B, C] logits, [B, D] of unit length, [B, F] features), float.
+
+        The features are what the vector is made of: the backbone's, averaged over space.
+        """
         features = self.classifier.backbone(images)
         logits = self.classifier.head(features)
         if self.encoder.backbone is not self.classifier.backbone:
             features = self.encoder.backbone(images)
-        return logits, functional.normalize(self.encoder.representation(features), dim=1)
+        vectors = functional.normalize(self.encoder.representation(features), dim=1)
+        return logits, vectors, features.mean((2, 3))

@@ -21,7 +21,7 @@ from catalog_ai.services.classifying import model_row
 from catalog_ai.services.jobs import Progress
 from db.commands.scores import ScoreRow, replace_scores
 from db.engine import read, write
-from db.queries import embeddings, models, predictions
+from db.queries import decisions, embeddings, models, predictions
 
 FEWEST = 10  # known labels: with fewer, no classifier can be fitted and checked
 
@@ -42,6 +42,8 @@ class _Evidence:
     classes: tuple[str, ...]  # the model's; the labels in use where it knows none
     product_ids: NDArray[np.int64]
     vectors: NDArray[np.float32]  # (N, D), unit length
+    features: NDArray[np.float32] | None  # (N, F); None where a product has none yet
+    confirmed: NDArray[np.bool_]  # (N,), somebody looked at this photo and gave it this label
     labels: list[str | None]
     image_sha256: list[str]
     own_opinion: NDArray[np.float32]  # (N, C), probabilities of the model itself
@@ -83,6 +85,8 @@ def _read(catalogue: Catalogue) -> _Evidence:
             classes=classes,
             product_ids=ids,
             vectors=table.vectors[kept],
+            features=embeddings.features(session, model.id, ids.tolist()),
+            confirmed=np.isin(ids, decisions.confirmed(session)),
             labels=labels,
             image_sha256=[table.image_sha256[i] for i in kept],
             own_opinion=_own_opinion(session, model, ids.tolist(), len(classes)),
@@ -122,7 +126,12 @@ def _judge(evidence: _Evidence, targets: NDArray[np.int64]) -> LabelAssessment:
     if len(known) < FEWEST or len(np.unique(known)) < 2:
         return _unjudged(evidence)
     _, groups = np.unique(evidence.image_sha256, return_inverse=True)
-    return assess_labels(evidence.vectors, targets, len(evidence.classes), groups=groups)
+    return assess_labels(
+        *(evidence.vectors, targets, len(evidence.classes)),
+        features=evidence.features,
+        groups=groups,
+        confirmed=evidence.confirmed,
+    )
 
 
 def _unjudged(evidence: _Evidence) -> LabelAssessment:
@@ -137,4 +146,5 @@ def _unjudged(evidence: _Evidence) -> LabelAssessment:
         looks_wrong=np.zeros(len(opinion), np.bool_),
         neighbours=nearest(evidence.vectors, NEIGHBOURS),
         agreement=no_number,
+        wrong_rate=0.0,
     )

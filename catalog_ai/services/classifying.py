@@ -85,7 +85,7 @@ class Classifier:
         here: Iterator[Answer] = iter(())
         if squares:
             said = self._model.predict(squares)
-            here = map(Answer, said.probabilities, said.vectors)
+            here = map(Answer, said.probabilities, said.vectors, said.features)
         answers = [next(here) if one.square is not None else one.answer for one in found]
         return [
             None if answer is None else self._output(one.photos[0].digest, answer)
@@ -98,6 +98,7 @@ class Classifier:
             image_sha256=digest,
             probabilities=answer.probabilities,
             vector=answer.vector,
+            features=answer.features,
             top_label=classes[int(answer.probabilities.argmax())] if classes else "",
             trained_on=digest in self._trained_on,
         )

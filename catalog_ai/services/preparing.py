@@ -79,10 +79,11 @@ class Prepared:
 
 
 class Answer(NamedTuple):
-    """What a model says of one photo: (C,) float32 and a (D,) float32 vector of unit length."""
+    """What a model says of one photo; a row of `inference.predicting.Outputs`."""
 
     probabilities: NDArray[np.float32]
     vector: NDArray[np.float32]
+    features: NDArray[np.float16]
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,7 @@ def _answered(predictor: Predictor, found: Sequence[Prepared]) -> list[Prepared]
     if not squares:
         return list(found)
     said = predictor.predict(squares)
-    answers = iter(zip(said.probabilities, said.vectors, strict=True))
+    answers = iter(zip(said.probabilities, said.vectors, said.features, strict=True))
     return [
         one if one.square is None else replace(one, square=None, answer=Answer(*next(answers)))
         for one in found

@@ -66,7 +66,7 @@ def ask_teacher(
             rows = slice(start, start + _BATCH)
             pixels = torch.from_numpy(photos.pixels[rows].transpose(0, 3, 1, 2))
             images = large(pixels, generator).clamp(-1, 1)
-            logits, _ = answer(teacher.preprocessing.of_symmetric(images).numpy())
+            logits, *_ = answer(teacher.preprocessing.of_symmetric(images).numpy())
             chosen = torch.from_numpy(logits)[:, columns] / teacher.temperature
             opinions[crop, rows] = chosen.softmax(1).numpy()
             kept[crop, rows] = _shrunk(images, size)

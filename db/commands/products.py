@@ -10,22 +10,31 @@ from numpy.typing import NDArray
 from sqlalchemy import delete, insert, update
 from sqlalchemy.orm import Session
 
-from db.schema import Base, Embedding, Prediction, Product, ProductPhoto, RefusedPhoto
-from db.vectors import to_blob
+from db.schema import (
+    Base,
+    Embedding,
+    Features,
+    Prediction,
+    Product,
+    ProductPhoto,
+    RefusedPhoto,
+)
+from db.vectors import halves, to_blob
 
 # Tables, not classes: a nightly writes millions of rows, and the ORM would look at each twice.
-_PRODUCTS, _PREDICTIONS, _EMBEDDINGS = (
-    Base.metadata.tables[each.__tablename__] for each in (Product, Prediction, Embedding)
+_PRODUCTS, _PREDICTIONS, _EMBEDDINGS, _FEATURES = (
+    Base.metadata.tables[each.__tablename__] for each in (Product, Prediction, Embedding, Features)
 )
 
 
 @dataclass(frozen=True)
 class Output:
-    """What a model says of one photo: (C,) probabilities, a (D,) vector of unit length."""
+    """What a model says of one photo: (C,) probabilities, a (D,) vector of unit length, (F,)."""
 
     image_sha256: str
     probabilities: NDArray[np.float32]
     vector: NDArray[np.float32]
+    features: NDArray[np.float16]
     top_label: str
     trained_on: bool
 
@@ -80,7 +89,7 @@ def store_outputs(
     *,
     new: Collection[int] = (),
 ) -> None:
-    """Store product id → prediction and embedding, in the place of those of earlier photos.
+    """Store product id → prediction, embedding and features, in the place of earlier photos'.
 
     Products of `new` were added a moment ago: nothing is to be replaced.
     """
@@ -88,7 +97,7 @@ def store_outputs(
         return
     ids = [product_id for product_id in outputs if product_id not in new]
     if ids:
-        for table in (_PREDICTIONS, _EMBEDDINGS):
+        for table in (_PREDICTIONS, _EMBEDDINGS, _FEATURES):
             session.execute(
                 delete(table).where(
                     table.c.model_version_id == model_version_id, table.c.product_id.in_(ids)
@@ -125,6 +134,13 @@ def store_outputs(
                 "dimension": len(output.vector),
                 "vector": to_blob(output.vector),
             }
+            for key, output in zip(keys, said, strict=True)
+        ],
+    )
+    session.execute(
+        insert(_FEATURES),
+        [
+            {**key, "numbers": halves(output.features)}
             for key, output in zip(keys, said, strict=True)
         ],
     )

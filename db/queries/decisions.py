@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session, aliased
 
-from db.schema import Decision
+from db.schema import Decision, Product
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,25 @@ def standing(session: Session, product_ids: Sequence[int]) -> dict[int, Decision
     )
     rows = session.execute(query)
     return {found.product_id: _row(found, undone) for found, undone in rows if undone is None}
+
+
+def confirmed(session: Session) -> list[int]:
+    """Return the products whose label somebody gave or kept, looking at their present photo."""
+    undone = select(Decision.undoes_id).where(Decision.undoes_id.is_not(None))
+    query = (
+        select(Product.id)
+        .join(Decision, Decision.product_id == Product.id)
+        .where(
+            Product.review_state.in_(("kept", "changed")),
+            Decision.state_after == Product.review_state,
+            Decision.image_sha256 == Product.image_sha256,
+            Decision.label_after == Product.label_current,
+            Decision.action != "undo",
+            Decision.id.not_in(undone),
+        )
+        .distinct()
+    )
+    return list(session.scalars(query))
 
 
 def labels_decided(session: Session) -> list[str]:

@@ -1,5 +1,6 @@
 """Read vectors, always of one model version: they are never compared across versions."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,8 +9,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from db.queries.products import in_the_feed
-from db.schema import Embedding, ModelVersion, Product
-from db.vectors import matrix
+from db.schema import Embedding, Features, ModelVersion, Product
+from db.vectors import half_matrix, matrix
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,25 @@ def vectors(session: Session, model_version_id: int) -> VectorTable:
         image_sha256=[row.image_sha256 for row in rows],
         review_states=[row.review_state for row in rows],
     )
+
+
+def features(
+    session: Session, model_version_id: int, product_ids: Sequence[int]
+) -> NDArray[np.float32] | None:
+    """Return the (N, F) float32 features of products, in their order, None where one has none."""
+    found = dict(
+        session.execute(
+            select(Features.product_id, Features.numbers)
+            .join(Product, Product.id == Features.product_id)
+            .where(
+                Features.model_version_id == model_version_id,
+                Features.image_sha256 == Product.image_sha256,
+            )
+        ).all()
+    )
+    if not all(product_id in found for product_id in product_ids):
+        return None
+    return half_matrix([found[product_id] for product_id in product_ids])
 
 
 def vector(session: Session, model_version_id: int, product_id: int) -> NDArray[np.float32] | None:

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
-from db.schema import Embedding, Product, ProductPhoto, RefusedPhoto
+from db.schema import Embedding, Features, Product, ProductPhoto, RefusedPhoto
 
 _AT_ONCE = 500  # names in one IN list; SQLite takes 32,766 at most
 
@@ -148,14 +148,15 @@ def without_vector(
     limit: int = 256,
 ) -> list[ProductRow]:
     """Return products without a vector of their present photo under the model, by id."""
-    has_vector = and_(
-        Embedding.product_id == Product.id,
-        *_of_present_photo(model_version_id, preprocessing_version),
-    )
+    vector, features = _of_present_photo(model_version_id, preprocessing_version)
     query = (
         select(Product)
-        .outerjoin(Embedding, has_vector)
-        .where(Embedding.product_id.is_(None), Product.id > after_id)
+        .outerjoin(Embedding, vector)
+        .outerjoin(Features, features)
+        .where(
+            or_(Embedding.product_id.is_(None), Features.product_id.is_(None)),
+            Product.id > after_id,
+        )
         .order_by(Product.id)
         .limit(limit)
     )
@@ -169,11 +170,8 @@ def with_vector(
     product_ids: Sequence[int],
 ) -> set[int]:
     """Return which of the products have a vector of their present photo under the model."""
-    query = (
-        select(Product.id)
-        .join(Embedding, Embedding.product_id == Product.id)
-        .where(*_of_present_photo(model_version_id, preprocessing_version))
-    )
+    vector, features = _of_present_photo(model_version_id, preprocessing_version)
+    query = select(Product.id).join(Embedding, vector).join(Features, features)
     return {
         found
         for part in _parts(product_ids)
@@ -183,12 +181,20 @@ def with_vector(
 
 def _of_present_photo(
     model_version_id: int, preprocessing_version: int
-) -> tuple[ColumnElement[bool], ...]:
-    return (
-        Embedding.model_version_id == model_version_id,
-        Embedding.image_sha256 == Product.image_sha256,
-        Embedding.preprocessing_version == preprocessing_version,
+) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Return which vector is a product's under the model, and which features are.
+
+    Features came later than vectors: products of an older catalogue lack them.
+    """
+    vector, features = (
+        and_(
+            table.product_id == Product.id,
+            table.model_version_id == model_version_id,
+            table.image_sha256 == Product.image_sha256,
+        )
+        for table in (Embedding, Features)
     )
+    return and_(vector, Embedding.preprocessing_version == preprocessing_version), features
 
 
 def row(found: Product) -> ProductRow:

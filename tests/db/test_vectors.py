@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from db.errors import VectorError
-from db.vectors import from_blob, matrix, to_blob
+from db.vectors import from_blob, half_matrix, halves, matrix, to_blob
 
 
 def test_a_vector_survives_the_database() -> None:
@@ -37,3 +37,17 @@ def test_another_dimension_is_refused() -> None:
         matrix(blobs, 64)
     with pytest.raises(VectorError, match="shape"):
         to_blob(np.zeros((2, 2), np.float32))
+
+
+def test_features_are_half_as_long_and_all_of_one_length() -> None:
+    rows = np.linspace(-3, 3, 12).astype(np.float16).reshape(4, 3)
+    blobs = [halves(row) for row in rows]
+    assert {len(blob) for blob in blobs} == {6}
+    joined = half_matrix(blobs)
+    assert joined.dtype == np.float32
+    assert (joined == rows).all()
+    assert half_matrix([]).shape == (0, 0)
+    with pytest.raises(VectorError, match="different lengths"):
+        half_matrix([*blobs, blobs[0][:4]])
+    with pytest.raises(VectorError, match="finite"):
+        halves(np.array([1.0, np.inf], np.float16))

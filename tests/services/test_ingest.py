@@ -10,6 +10,7 @@ from types import ModuleType
 
 import pytest
 from PIL import Image
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from catalog_ai.data.sources import CategoryMap
@@ -31,8 +32,9 @@ from catalog_ai.services.preparing import Prepared
 from catalog_ai.services.retrying import try_again
 from catalog_ai.services.training import register
 from db.commands import products as commands
-from db.engine import read
+from db.engine import read, write
 from db.queries import models, products
+from db.schema import Features
 from tests.helpers import fake_model, write_photo
 
 COLOURS = ("#8c3b4a", "#3b5b8c", "#4a7a54", "#8c7a3b")
@@ -302,6 +304,21 @@ def test_photos_that_the_model_was_taught_are_marked(shop: Catalogue, tmp_path: 
     }
     assert marked == {"a": True, "b": False}
     assert embed_missing(shop, "two") == 0
+
+
+def test_products_of_a_catalogue_without_features_are_looked_at_again(
+    shop: Catalogue, tmp_path: Path
+) -> None:
+    folder = deliver(tmp_path / "in", {"a": "hat", "b": "hat"})
+    ingest(shop, folder)
+    with write(shop.engine) as session:
+        session.execute(delete(Features))
+    report = ingest(shop, folder)
+    assert (report.updated, report.unchanged, report.computed) == (0, 2, 2)
+    with read(shop.engine) as session:
+        of_photos = {row.product_id: row.image_sha256 for row in session.scalars(select(Features))}
+    assert of_photos == {product(shop, sku).id: product(shop, sku).image_sha256 for sku in "ab"}
+    assert ingest(shop, folder).computed == 0
 
 
 def test_several_photos_of_one_product_come_in_behind_the_main_one(

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from catalog_ai.curation.label_issues import (
+    SURE,
     UNKNOWN,
     assess_labels,
     nearest,
-    normalized_margin,
 )
 
 
@@ -83,15 +83,62 @@ def test_tiny_catalogues_are_no_problem(count: int) -> None:
     assert len(found.suggestion) == count
 
 
-def test_the_margin_is_what_the_loop_says() -> None:
-    random = np.random.default_rng(0)
-    shares = random.dirichlet(np.ones(5), size=20).astype(np.float32)
-    labels = random.integers(5, size=20)
-    expected = [
-        (row[label] - max(value for place, value in enumerate(row) if place != label) + 1) / 2
-        for row, label in zip(shares.tolist(), labels.tolist(), strict=True)
-    ]
-    assert normalized_margin(shares, labels).tolist() == pytest.approx(expected, abs=1e-6)
+def cloud(count: int, classes: int, spread: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return vectors of overlapping classes, and their true labels."""
+    random = np.random.default_rng(seed)
+    labels = random.integers(classes, size=count)
+    centres = random.normal(size=(classes, 12))
+    vectors = centres[labels] + spread * random.normal(size=(count, 12))
+    return (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32), labels
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.15])
+def test_a_score_is_the_chance_of_being_wrong_and_the_rate_is_estimated(rate: float) -> None:
+    scores, wrong, rates = [], [], []
+    for seed in range(8):
+        vectors, labels = cloud(1200, 4, 1.1, seed)
+        random = np.random.default_rng(100 + seed)
+        planted = random.random(len(labels)) < rate
+        given = np.where(planted, (labels + random.integers(1, 4, len(labels))) % 4, labels)
+        found = assess_labels(vectors, given, 4)
+        scores.append(found.score)
+        wrong.append(planted)
+        rates.append(found.wrong_rate)
+    score, is_wrong = np.concatenate(scores), np.concatenate(wrong)
+    assert np.mean(rates) == pytest.approx(rate, abs=0.02)
+    for low, high in ((0.05, 0.3), (0.3, 0.7), (0.7, 0.95)):
+        chosen = (score >= low) & (score < high)
+        assert is_wrong[chosen].mean() == pytest.approx(score[chosen].mean(), abs=0.12)
+
+
+def test_a_confirmed_label_is_right_and_only_near_certainty_doubts_it() -> None:
+    vectors, labels = clusters()
+    wrong = [3, 40, 77]
+    labels[wrong] = (labels[wrong] + 1) % 3
+    confirmed = np.zeros(len(labels), np.bool_)
+    confirmed[wrong[1:]] = True
+    found = assess_labels(vectors, labels, 3, confirmed=confirmed)
+    assert (found.looks_wrong[wrong[1:]] == (found.confidence[wrong[1:]] >= SURE)).all()
+    assert found.looks_wrong[wrong[0]]
+    blurred = assess_labels(vectors, labels, 3, features=noisy(vectors), confirmed=confirmed)
+    assert (blurred.suggestion[wrong] != labels[wrong]).all()
+    assert (blurred.confidence[wrong[1:]] < SURE).all()
+    assert not blurred.looks_wrong[wrong[1:]].any()
+
+
+def noisy(vectors: np.ndarray) -> np.ndarray:
+    return (vectors + 0.4 * np.random.default_rng(5).normal(size=vectors.shape)).astype(np.float32)
+
+
+def test_what_people_confirmed_speaks_for_its_look_alikes() -> None:
+    vectors, labels = clusters()
+    labels[:12] = 2  # nearly half of the first cluster
+    corrected = labels.copy()
+    corrected[:6] = 0
+    people = np.zeros(len(labels), np.bool_)
+    people[:6] = True
+    before = assess_labels(vectors, labels, 3).score[6:12].mean()
+    assert assess_labels(vectors, corrected, 3, confirmed=people).score[6:12].mean() > before
 
 
 @pytest.mark.parametrize("k", [1, 4, 50])

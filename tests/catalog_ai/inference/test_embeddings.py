@@ -68,6 +68,12 @@ def test_predictions_are_what_the_network_says_of_each_photo(shared: bool, mirro
         expected = (sum(shares) / len(shares), unit(torch.stack(vectors).sum(0)))
         np.testing.assert_allclose(found.probabilities[number], expected[0], atol=1e-5)
         np.testing.assert_allclose(found.vectors[number], expected[1], atol=1e-5)
+        with torch.no_grad():
+            maps = [checkpoint.encoder.backbone(view[None])[0].mean((1, 2)) for view in views]
+        np.testing.assert_allclose(
+            found.features[number], sum(maps) / len(maps), rtol=1e-2, atol=1e-6
+        )
+    assert found.features.dtype == np.float16
 
 
 def test_rows_are_shares_and_unit_vectors(monkeypatch: pytest.MonkeyPatch) -> None:

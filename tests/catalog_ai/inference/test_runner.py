@@ -50,7 +50,7 @@ def test_both_outputs_agree_with_torch_at_any_batch_size(
     count: int, checkpoint: Checkpoint, exported: Path
 ) -> None:
     right, found = TorchRunner(checkpoint)(images(count)), OnnxRunner(exported)(images(count))
-    for expected, answer, width in zip(right, found, (len(CLASSES), 64), strict=True):
+    for expected, answer, width in zip(right, found, (len(CLASSES), 64, 64), strict=True):
         assert answer.shape == (count, width)
         assert answer.dtype == np.float32
         np.testing.assert_allclose(answer, expected, atol=TOLERANCE)
@@ -75,7 +75,7 @@ def test_the_file_says_what_it_is(exported: Path) -> None:
     assert facts["version"] == "m"
     assert json.loads(facts["classes"]) == list(CLASSES)
     assert json.loads(facts["preprocessing"])["size"] == 64
-    assert [output.name for output in model.graph.output] == ["logits", "vectors"]
+    assert [output.name for output in model.graph.output] == ["logits", "vectors", "features"]
     assert model.graph.input[0].type.tensor_type.shape.dim[0].dim_param
 
 
@@ -83,9 +83,9 @@ def test_answers_that_differ_are_never_kept(
     checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Wrong(OnnxRunner):
-        def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-            logits, vectors = super().__call__(pixels)
-            return logits, vectors + np.float32(2 * TOLERANCE)
+        def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, ...]:
+            logits, vectors, features = super().__call__(pixels)
+            return logits, vectors + np.float32(2 * TOLERANCE), features
 
     monkeypatch.setattr(module, "OnnxRunner", Wrong)
     with pytest.raises(CheckpointError, match="vectors differ"):

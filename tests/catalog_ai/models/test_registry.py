@@ -50,10 +50,15 @@ def test_both_heads_answer_in_one_pass(architecture: Architecture, classes: int,
     for backbone in {classifier.backbone, encoder.backbone}:
         backbone.register_forward_hook(lambda *_: passes.append(1))
     with torch.inference_mode():
-        logits, vectors = network(torch.randn(3, 3, side, side))
+        photos = torch.randn(3, 3, side, side)
+        logits, vectors, features = network(photos)
     assert (logits.shape, vectors.shape) == ((3, classes), (3, 64))
+    with torch.inference_mode():
+        maps = encoder.backbone(photos)
+    torch.testing.assert_close(features, maps.mean((2, 3)))
+    assert features.shape == (3, encoder.backbone.features + encoder.backbone.style)
     torch.testing.assert_close(vectors.norm(dim=1), torch.ones(3))
-    assert len(passes) == (1 if architecture.shared_backbone else 2)
+    assert len(passes) - 1 == (1 if architecture.shared_backbone else 2)
 
 
 def test_squeeze_excitation_scales_channels_by_a_gate_of_their_means() -> None:
