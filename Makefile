@@ -37,11 +37,12 @@ check: $(INSTALLED_DEV) ## Format, lint, types, and who may import whom
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-logo
 
-bench: $(INSTALLED) ## Print every measured figure beside its baseline (about half an hour)
+bench: $(INSTALLED_DEV) ## Print every measured figure beside its baseline (about half an hour)
 	@$(BIN)/python -m benchmarks.review_queue
 	@$(BIN)/python -m benchmarks.inference
+	@$(BIN)/python -m benchmarks.label_scores
 	@if [ -n "$${CATALOG_TEST_PHOTOS:-}" ]; then \
-	  for name in models ingest article losses; do $(BIN)/python -m benchmarks.$$name; done; else \
+	  for name in models ingest article losses label_errors; do $(BIN)/python -m benchmarks.$$name; done; else \
 	  echo "The article's figures need its photos: CATALOG_TEST_PHOTOS=/path/to/them make bench"; fi
 
 reliability: $(INSTALLED_DEV) ## Kill, fill up and crowd the catalogue, and print what was lost (about a quarter of an hour)

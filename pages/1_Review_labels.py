@@ -7,10 +7,11 @@ from catalog_ai.services import catalogue as catalogues
 from catalog_ai.services import deciding, review
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.review import QueueItem, QueuePage
-from pages._ui import cache, frame, parts, state, viewmodels
+from pages._ui import cache, charts, frame, parts, state, viewmodels
 
 TOPICS = ("products", "labels", "scores", "models")
 PER_PAGE = 24
+PAIRS = 12  # ways of looking wrong that are named beside the table
 
 
 def show() -> None:
@@ -32,6 +33,7 @@ def show() -> None:
     else:
         show_item(catalogue, page, item)
         show_page(page, item)
+    show_pairs(catalogue)
     show_decisions(catalogue)
 
 
@@ -59,10 +61,20 @@ def show_filters(catalogue: Catalogue) -> QueuePage:
             label_visibility="collapsed",
             width=220,
         )
+        suggestion = st.selectbox(
+            "Suggestion",
+            (viewmodels.ANY, *names[1:]),
+            key="review.suggestion",
+            bind="query-params",
+            on_change=state.first_page,
+            label_visibility="collapsed",
+            width=220,
+        )
         st.markdown(f":gray[{viewmodels.progress_line(progress)}]", width="content")
     chosen = {
         "queue": viewmodels.queue_of(queue or ""),
         "category": viewmodels.category_of(category),
+        "suggestion": viewmodels.category_of(suggestion),
         "per_page": PER_PAGE,
     }
     page = cache.cached(catalogue, TOPICS, review.review_queue, **chosen)
@@ -198,6 +210,27 @@ def show_page(page: QueuePage, focus: QueueItem) -> None:
                     type="tertiary",
                     on_click=state.set_focus,
                     args=(item.product_id,),
+                )
+
+
+def show_pairs(catalogue: Catalogue) -> None:
+    """Show in which ways labels look wrong, each a link into its queue."""
+    pairs = cache.cached(catalogue, TOPICS, review.pairs)
+    if not pairs:
+        return
+    with st.expander("What is taken for what", icon=":material/grid_on:"):
+        table, lines = st.columns((3, 2), gap="large")
+        with table:
+            drawn = charts.doubts(*viewmodels.pair_table(pairs), viewmodels.pair_link)
+            st.plotly_chart(drawn, config={"displayModeBar": False}, key="review.pairs")
+        with lines:
+            for place, pair in enumerate(pairs[:PAIRS]):
+                st.button(
+                    viewmodels.plain(viewmodels.pair_line(pair)),
+                    key=f"review.pair.{place}",
+                    type="tertiary",
+                    on_click=state.show_pair,
+                    args=(pair.label, pair.suggestion),
                 )
 
 

@@ -27,7 +27,10 @@ _ROUNDS = 3  # a fourth changes nothing in the second digit
 _USUAL_RATE = 0.05  # of wrong labels, where a catalogue is too small to tell:
 _USUAL_LABELS = 100  # it counts as much as what is seen of so many
 _MOST_TRIED = 20_000  # labels that temperature and rate are fitted to
-_ROWS_AT_ONCE = 1024
+_CLEARLY_RIGHT = 0.02
+_ALL_SHOWN = 20_000  # products
+_ROWS_AT_ONCE = 256
+_STRAND = 16
 
 Vectors = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -43,9 +46,10 @@ class LabelAssessment:
     to one. `suggestion` (N,) int64 is the likeliest category and `confidence` (N,) float32 its
     probability. `score` (N,) float32, 0..1, is the chance that the label is wrong; nan for a label
     that is no class. `looks_wrong` (N,) bool. `neighbours` (N, k) int64 row numbers, the closest
-    first. `agreement` (N,) float32: share of the neighbours with a known label that carry this
-    product's label; nan where it has none. `wrong_rate`, 0..1, is the share of labels that are
-    wrong, as estimated.
+    first; -1 for none, also where a large catalogue's label is clearly right: nobody asks for its
+    look-alikes. `agreement` (N,) float32: share of the neighbours with a known label that carry
+    this product's label; nan where it has none. `wrong_rate`, 0..1, is the estimated share of wrong
+    labels.
     """
 
     probabilities: NDArray[np.float32]
@@ -92,7 +96,9 @@ def assess_labels(
     score = np.full(count, np.nan)
     score[known] = judged.wrong
     doubted = np.where(confirmed, confidence >= SURE, np.nan_to_num(score) > 0.5)
-    neighbours = nearest(vectors, k)
+    neighbours = np.full((count, max(0, min(k, count - 1))), -1, np.int64)
+    shown = np.flatnonzero(~known | ~(score < _CLEARLY_RIGHT) | (count <= _ALL_SHOWN))
+    neighbours[shown] = nearest(vectors, k, shown)
     return LabelAssessment(
         judged.shares.astype(np.float32),
         suggestion,
@@ -172,27 +178,47 @@ def _softmax(said: Shares) -> Shares:
     return shares
 
 
-def nearest(vectors: Vectors, k: int) -> Labels:
-    """Return (N, min(k, N-1)) int64: the rows closest to each row, itself left out."""
+def nearest(vectors: Vectors, k: int, asked: Labels | None = None) -> Labels:
+    """Return (R, min(k, N-1)) int64: the rows closest to each of R rows, itself left out.
+
+    `asked` (R,) are their numbers, all N by default. Columns are looked at in strands: the closest
+    k lie in the k strands whose best is closest.
+    """
     count = len(vectors)
     k = max(0, min(k, count - 1))
-    found = np.empty((count, k), np.int64)
-    squares = (vectors**2).sum(1)
-    for start in range(0, count, _ROWS_AT_ONCE):
-        rows = np.arange(start, min(start + _ROWS_AT_ONCE, count))
-        distances = squares[None, :] - 2 * vectors[rows] @ vectors.T
+    strands = -(-count // _STRAND)
+    padded = np.zeros((strands * _STRAND, vectors.shape[1]), np.float32)
+    padded[:count] = vectors
+    squares = np.full(len(padded), np.inf, np.float32)
+    squares[:count] = (vectors**2).sum(1)
+    asked = np.arange(count) if asked is None else asked
+    found = np.empty((len(asked), k), np.int64)
+    for start in range(0, len(asked), _ROWS_AT_ONCE):
+        rows = asked[start : start + _ROWS_AT_ONCE]
+        distances = (-2 * vectors[rows]) @ padded.T
+        distances += squares
         distances[np.arange(len(rows)), rows] = np.inf
-        near = np.argpartition(distances, k, axis=1)[:, :k] if k < count - 1 else None
-        if near is None:
-            near = np.argsort(distances, axis=1, kind="stable")[:, :k]
-        order = np.argsort(np.take_along_axis(distances, near, 1), axis=1, kind="stable")
-        found[rows] = np.take_along_axis(near, order, 1)
+        found[start : start + len(rows)] = _closest(distances, k)
     return found
+
+
+def _closest(distances: Vectors, k: int) -> Labels:
+    """Return (B, k) int64, the columns of the smallest of (B, 16 · strands), the smallest first."""
+    strands = distances.shape[1] // _STRAND
+    best = distances.reshape(len(distances), _STRAND, strands).min(1)
+    near = np.broadcast_to(np.arange(strands), best.shape)
+    if 0 < k < strands:
+        near = np.argpartition(best, k - 1, axis=1)[:, :k]
+    columns = np.arange(_STRAND)[:, None] * strands + near[:, None, :]
+    columns = np.sort(columns.reshape(len(distances), -1), axis=1)
+    order = np.argsort(np.take_along_axis(distances, columns, 1), axis=1, kind="stable")
+    closest: Labels = np.take_along_axis(columns, order[:, :k], 1)
+    return closest
 
 
 def _agreement(labels: Labels, neighbours: Labels) -> NDArray[np.float32]:
     around = labels[neighbours]
-    known = around != UNKNOWN
+    known = (around != UNKNOWN) & (neighbours >= 0)
     same = ((around == labels[:, None]) & known).sum(1)
     share: NDArray[np.float32] = np.full(len(labels), np.nan, np.float32)
     counted = (labels != UNKNOWN) & known.any(1)

@@ -106,6 +106,7 @@ def _rows(evidence: _Evidence) -> Iterator[ScoreRow]:
     targets = evidence.targets()
     found = _judge(evidence, targets)
     for i, product_id in enumerate(evidence.product_ids.tolist()):
+        near = found.neighbours[i]
         yield ScoreRow(
             product_id=product_id,
             image_sha256=evidence.image_sha256[i],
@@ -116,7 +117,7 @@ def _rows(evidence: _Evidence) -> Iterator[ScoreRow]:
             confidence=float(found.confidence[i]),
             score=float(found.score[i]),
             looks_wrong=bool(found.looks_wrong[i]),
-            neighbours=evidence.product_ids[found.neighbours[i]].tolist(),
+            neighbours=evidence.product_ids[near[near >= 0]].tolist(),
             agreement=float(found.agreement[i]),
         )
 

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from catalog_ai.data.sources import normal_label
 from catalog_ai.errors import ConflictError, UsageError
+from catalog_ai.services import jobs
 from catalog_ai.services.catalogue import Catalogue, in_plain_words
 from catalog_ai.services.evidence import what_was_done
 from catalog_ai.services.labelling import same_label
@@ -28,6 +29,7 @@ _STATES = {
     "not_product": "not_product",
     "second_look": "second_look",
 }
+_LOOK_AGAIN = 200  # decisions: then labels are judged anew, by what people said of the others
 _NO_MODEL = 0  # no model has this id: then no product has a score
 ACTIONS = tuple(_STATES)
 
@@ -115,7 +117,10 @@ def decide(
         )
         if chosen is not None:
             decision = _with_label(decision, chosen)
-        return _store(session, decision, product)
+        decided = _store(session, decision, product)
+    if decided.decision_id % _LOOK_AGAIN == 0:
+        jobs.enqueue(catalogue, "assess")
+    return decided
 
 
 def undo(catalogue: Catalogue, decision_id: int, *, reviewer: str, request_key: str) -> Decided:

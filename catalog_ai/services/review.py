@@ -69,6 +69,16 @@ class QueuePage:
 
 
 @dataclass(frozen=True)
+class Pair:
+    """`count` products labelled `label` look like `suggestion`; about `wrong` of them truly are."""
+
+    label: str
+    suggestion: str
+    count: int
+    wrong: float
+
+
+@dataclass(frozen=True)
 class ReviewProgress:
     """How far reviewing is: "5 of 501, 496 left" is `decided`, `decided + left`, `left`."""
 
@@ -84,10 +94,13 @@ def review_queue(
     *,
     queue: str = "wrong",
     category: str | None = None,
+    suggestion: str | None = None,
     page: int = 1,
     per_page: int = PER_PAGE,
 ) -> QueuePage:
     """Return a page of one of `QUEUES`; a page beyond the last is the last.
+
+    `category` and `suggestion`, where given, are what a product carries, and what it should.
 
     Looks wrong: the most suspicious first. Not a known category: the surest suggestion first. The
     others: the latest decision first. Raises `UsageError` for an unknown queue.
@@ -97,16 +110,26 @@ def review_queue(
     with in_plain_words(), read(catalogue.engine) as session:
         model = models.active(session)
         model_id = model.id if model else _NO_MODEL
-        total = queries.count(session, model_id, queue, category)
+        total = queries.count(session, model_id, queue, category, suggestion)
         pages = max(1, -(-total // per_page))
         page = min(max(1, page), pages)
         rows = queries.page(
-            *(session, model_id, queue, category), offset=(page - 1) * per_page, limit=per_page
+            *(session, model_id, queue, category, suggestion),
+            offset=(page - 1) * per_page,
+            limit=per_page,
         )
         around = _around(session, rows)
     return QueuePage(
         tuple(_item(catalogue, row, queue, *around) for row in rows), total, page, pages
     )
+
+
+def pairs(catalogue: Catalogue) -> tuple[Pair, ...]:
+    """Return in which ways labels look wrong, the way first in which most probably are."""
+    with in_plain_words(), read(catalogue.engine) as session:
+        model = models.active(session)
+        rows = queries.pairs(session, model.id) if model else []
+    return tuple(Pair(row.label, row.suggestion, row.count, row.wrong) for row in rows)
 
 
 def product_item(catalogue: Catalogue, product_id: int) -> QueueItem | None:
@@ -139,12 +162,13 @@ def progress(catalogue: Catalogue, *, since: datetime | None = None) -> ReviewPr
 def categories(catalogue: Catalogue) -> tuple[str, ...]:
     """Return the categories to choose from: the active model's, and those that people decided on.
 
-    What a feed calls its products is no category before somebody said so.
+    What a feed calls its products is no category before somebody said so, unless the model knows
+    none of its own.
     """
     with in_plain_words(), read(catalogue.engine) as session:
         model = models.active(session)
         decided = decision_queries.labels_decided(session)
-        delivered = [] if model else products.label_spellings(session)
+        delivered = [] if model and model.classes else products.label_spellings(session)
     written: dict[str, str] = {}
     for label in (*(model.classes if model else ()), *decided, *delivered):
         if normal_label(label) not in NO_LABEL_WORDS:

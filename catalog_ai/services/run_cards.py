@@ -37,7 +37,7 @@ def card(section: str, item: RunItemView) -> Card:
         before, after = item.label_before, item.label_after or NO_LABEL
     elif section == "wrong":
         after = item.suggestion
-        doubt = "" if item.score is None else f"suspicion {item.score:.2f} of 1"
+        doubt = "" if item.score is None else f"{item.score:.0%} likely wrong"
     return Card(name, aside, True, before or NO_LABEL, after, doubt)
 
 

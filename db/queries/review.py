@@ -37,6 +37,16 @@ class ScoreRow:
 
 
 @dataclass(frozen=True)
+class PairRow:
+    """How many labels look wrong in one way; `wrong` is how many of them probably are."""
+
+    label: str
+    suggestion: str
+    count: int
+    wrong: float
+
+
+@dataclass(frozen=True)
 class ReviewRow:
     """One product as a reviewer meets it; `score` is None before the first assessment."""
 
@@ -50,20 +60,45 @@ def page(
     model_version_id: int,
     queue: str,
     category: str | None,
+    suggestion: str | None = None,
     *,
     offset: int,
     limit: int | None,
 ) -> list[ReviewRow]:
-    """Return a part of one queue, in the order in which it is worked off."""
-    query = _rows(model_version_id, queue).where(*_members(queue, category))
+    """Return a part of one queue, in the order in which it is worked off.
+
+    `category` and `suggestion`, where given, are what the product carries, and what it should.
+    """
+    query = _rows(model_version_id, queue).where(*_members(queue, category, suggestion))
     query = query.order_by(*_order(queue)).offset(offset).limit(limit)
     return [_review_row(*found) for found in session.execute(query)]
 
 
-def count(session: Session, model_version_id: int, queue: str, category: str | None) -> int:
+def count(
+    session: Session,
+    model_version_id: int,
+    queue: str,
+    category: str | None,
+    suggestion: str | None = None,
+) -> int:
     """Return how many products wait in one queue."""
-    query = _counted(model_version_id, queue, func.count()).where(*_members(queue, category))
-    return session.scalar(query) or 0
+    query = _counted(model_version_id, queue, func.count(), joined=suggestion is not None)
+    return session.scalar(query.where(*_members(queue, category, suggestion))) or 0
+
+
+def pairs(session: Session, model_version_id: int) -> list[PairRow]:
+    """Return label and suggestion of all that looks wrong, the most wrong ones first."""
+    wrong = func.sum(LabelScore.score)
+    query = (
+        _counted(
+            *(model_version_id, "wrong", Product.label_current, LabelScore.suggestion),
+            *(func.count(), wrong),
+        )
+        .where(*_members("wrong", None))
+        .group_by(Product.label_current, LabelScore.suggestion)
+        .order_by(wrong.desc(), Product.label_current, LabelScore.suggestion)
+    )
+    return [PairRow(*found) for found in session.execute(query)]
 
 
 def count_by_category(session: Session, model_version_id: int, queue: str) -> dict[str, int]:
@@ -132,7 +167,9 @@ def decided_count(session: Session, since: datetime | None = None) -> int:
     return session.scalar(made) or 0
 
 
-def _members(queue: str, category: str | None) -> list[ColumnElement[bool]]:
+def _members(
+    queue: str, category: str | None, suggestion: str | None = None
+) -> list[ColumnElement[bool]]:
     by_queue: dict[str, list[ColumnElement[bool]]] = {
         "wrong": [Product.review_state == "open", LabelScore.looks_wrong.is_(True)],
         "second_look": [Product.review_state == "second_look"],
@@ -143,7 +180,11 @@ def _members(queue: str, category: str | None) -> list[ColumnElement[bool]]:
         "decided": [Product.review_state.in_(DECIDED)],
     }
     conditions = [*by_queue[queue], in_the_feed()]
-    return conditions if category is None else [*conditions, Product.label_current == category]
+    if category is not None:
+        conditions.append(Product.label_current == category)
+    if suggestion is not None:
+        conditions.append(LabelScore.suggestion == suggestion)
+    return conditions
 
 
 def _order(queue: str) -> list[Any]:
@@ -181,9 +222,9 @@ def _rows(model_version_id: int, queue: str = "") -> Select[Product, LabelScore,
     )
 
 
-def _counted(model_version_id: int, queue: str, *columns: Any) -> Select[Any]:
+def _counted(model_version_id: int, queue: str, *columns: Any, joined: bool = False) -> Select[Any]:
     query = select(*columns).select_from(Product)
-    if queue not in _SCORED:
+    if queue not in _SCORED and not joined:
         return query
     return query.join(LabelScore, fresh(model_version_id), isouter=queue != "wrong")
 

@@ -1,6 +1,7 @@
-"""Charts of a training: curves per epoch and the confusion matrix."""
+"""Charts: a training's curves and confusion matrix, and in which ways labels look wrong."""
 
-from collections.abc import Sequence
+import html
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import plotly.graph_objects as go
@@ -50,3 +51,54 @@ def confusion(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> go.Fig
         title="Taken for (columns), truly (rows)", yaxis={"autorange": "reversed"}, **layout
     )
     return drawn
+
+
+def doubts(
+    labels: Sequence[str],
+    suggestions: Sequence[str],
+    counts: Sequence[Sequence[int]],
+    link: Callable[[str, str], str],
+) -> go.Figure:
+    """Return how many products of each label (rows) look like each category (columns).
+
+    A count leads to the address that `link` gives for its label and suggestion.
+    """
+    shown = [[count or None for count in row] for row in counts]
+    most = max((count for row in counts for count in row), default=1)
+    drawn = go.Figure(
+        go.Heatmap(
+            z=shown,
+            x=[_word(name) for name in suggestions],
+            y=[_word(name) for name in labels],
+            colorscale="Viridis",
+            zmin=0,
+            zmax=most,
+            showscale=False,
+            xgap=2,
+            ygap=2,
+            hovertemplate="labelled %{y}, looks like %{x}: %{z}<extra></extra>",
+        )
+    )
+    for row, label in enumerate(labels):
+        for column, suggestion in enumerate(suggestions):
+            if counts[row][column]:
+                address = html.escape(link(label, suggestion), quote=True)
+                drawn.add_annotation(
+                    x=column,
+                    y=row,
+                    text=f"<a href='{address}' target='_self'>{counts[row][column]:,}</a>",
+                    font={"color": "#000" if counts[row][column] > 0.6 * most else "#fff"},
+                    showarrow=False,
+                )
+    layout = _LAYOUT | {"height": 120 + 30 * len(labels)}
+    drawn.update_layout(
+        xaxis={"side": "top", "title": "looks like", "type": "category"},
+        yaxis={"autorange": "reversed", "title": "labelled", "type": "category"},
+        **layout,
+    )
+    return drawn
+
+
+def _word(name: str, most: int = 24) -> str:
+    """Return a name as Plotly shows it: short, and never as markup."""
+    return html.escape(name if len(name) <= most else f"{name[: most - 1]}…")

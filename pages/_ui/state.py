@@ -8,7 +8,7 @@ from catalog_ai.errors import CatalogError
 from catalog_ai.services import deciding
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.deciding import Decided
-from catalog_ai.services.review import QueueItem
+from catalog_ai.services.review import QUEUES, QueueItem
 from pages._ui import frame
 
 ITEM = "item"  # query parameter
@@ -100,6 +100,14 @@ def first_page() -> None:
     """Begin at the first item again, after another queue or category was chosen."""
     st.session_state[PAGE] = 1
     set_focus(None)
+
+
+def show_pair(label: str, suggestion: str) -> None:
+    """Choose the queue of products labelled `label` that look like `suggestion`."""
+    st.session_state["review.queue"] = QUEUES["wrong"]
+    st.session_state["review.category"] = label
+    st.session_state["review.suggestion"] = suggestion
+    first_page()
 
 
 def take_error() -> str:

@@ -8,17 +8,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from catalog_ai.services.deciding import DecisionView
 from catalog_ai.services.jobs import JobView
 from catalog_ai.services.map import MapView
-from catalog_ai.services.review import QUEUES, QueueItem, ReviewProgress
+from catalog_ai.services.review import QUEUES, Pair, QueueItem, ReviewProgress
 from catalog_ai.services.run_cards import NO_LABEL, card
 from catalog_ai.services.run_sections import Section
 from catalog_ai.services.runs import RunItemView, RunView
 
 ALL = "All categories"
+ANY = "Any suggestion"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
 # Okabe and Ito's palette and its darker siblings: told apart by colour-blind readers as well.
 COLOURS = (
@@ -95,7 +97,28 @@ def queue_of(label: str) -> str:
 
 def category_of(choice: str) -> str | None:
     """Return the category behind a choice, None for all."""
-    return None if choice == ALL else choice
+    return None if choice in (ALL, ANY) else choice
+
+
+def pair_line(pair: Pair) -> str:
+    """Return "dress → skirt: 38 items, about 30 truly wrong"."""
+    items = count(pair.count, "item")
+    return f"{pair.label} → {pair.suggestion}: {items}, about {pair.wrong:,.0f} truly wrong"
+
+
+def pair_table(pairs: Sequence[Pair]) -> tuple[list[str], list[str], list[list[int]]]:
+    """Return (labels, suggestions, counts): a row for each label, the one most in doubt first."""
+    labels, suggestions = (
+        list(dict.fromkeys(names))
+        for names in ((pair.label for pair in pairs), (pair.suggestion for pair in pairs))
+    )
+    counts = {(pair.label, pair.suggestion): pair.count for pair in pairs}
+    return labels, suggestions, [[counts.get((a, b), 0) for b in suggestions] for a in labels]
+
+
+def pair_link(label: str, suggestion: str) -> str:
+    """Return the address of a pair's queue, from the page that shows it."""
+    return "?" + urlencode({"review.category": label, "review.suggestion": suggestion})
 
 
 def run_name(run: RunView, reader: tzinfo) -> str:
@@ -224,7 +247,7 @@ def facts(item: QueueItem) -> str:
     """Return what is known of an item, as HTML: the verdict, why, how sure, and which product."""
     known = []
     if item.score is not None:
-        known.append(f"suspicion {item.score:.2f} of 1")
+        known.append(f"{item.score:.0%} likely wrong")
     if item.suggestion:
         known.append(f"{item.suggestion} {item.confidence:.0%} sure")
     known += [item.sku, item.title]
@@ -241,7 +264,7 @@ def tile(item: QueueItem) -> str:
     change = escaped(item.label)
     if item.suggestion and item.suggestion != item.label:
         change += f" → <b>{escaped(item.suggestion)}</b>"
-    score = "" if item.score is None else f" · {item.score:.2f}"
+    score = "" if item.score is None else f" · {item.score:.0%}"
     return f"<div class='tile'><div class='clip'>{change}{score}</div>{escaped(item.sku)}</div>"
 
 

@@ -25,7 +25,8 @@ from db.schema import (
     ProjectionPoint,
     RunItem,
 )
-from pages._ui import frame
+from pages._ui import frame, viewmodels
+from pages._ui.viewmodels import count
 from tests.helpers import Seeded, seed_catalogue
 
 PAGES = {
@@ -179,6 +180,24 @@ def test_a_decision_goes_on_to_the_next_item_and_can_be_undone(
     assert app.query_params["item"] == str(first.product_id)
 
 
+def test_a_way_of_looking_wrong_leads_to_its_queue(catalogue: Catalogue, seeded: Seeded) -> None:
+    pair = review.pairs(catalogue)[0]
+    app = opened("Review labels")
+    press(app, viewmodels.pair_line(pair))
+    assert not app.exception
+    assert app.session_state["review.category"] == pair.label
+    assert app.session_state["review.suggestion"] == pair.suggestion
+    first = review.review_queue(catalogue, category=pair.label, suggestion=pair.suggestion)
+    assert f"{count(first.total, 'product')} here" in words(app)
+
+
+def test_a_link_opens_the_queue_of_a_pair(catalogue: Catalogue, seeded: Seeded) -> None:
+    pair = review.pairs(catalogue)[-1]
+    query = {"review.category": pair.label, "review.suggestion": pair.suggestion}
+    app = opened("Review labels", **query)
+    assert f"{count(pair.count, 'product')} here" in words(app)
+
+
 def test_a_candidate_relabels(catalogue: Catalogue, seeded: Seeded) -> None:
     item = review.review_queue(catalogue).items[0]
     chosen = next(other for other in item.candidates if other.label != item.label)
@@ -258,7 +277,7 @@ def test_each_section_of_a_run_can_be_seen(seeded: Seeded) -> None:
         *("Rows whose photo did not come 1", "Photos that no row mentions 1"),
     ]
     for name, shown in (
-        *(("added", "Linen"), ("wrong", "suspicion 0.99")),
+        *(("added", "Linen"), ("wrong", "99% likely wrong")),
         *(("missing", "ZZ-3.jpg"), ("unlisted", "ZZ-4.jpg")),
     ):
         app.pills[0].set_value(name).run()

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -10,9 +11,9 @@ import pytest
 
 from catalog_ai.services.jobs import JobView
 from catalog_ai.services.map import MapView
-from catalog_ai.services.review import ReviewProgress
+from catalog_ai.services.review import Pair, ReviewProgress
 from catalog_ai.services.runs import RunItemView
-from pages._ui import viewmodels
+from pages._ui import charts, viewmodels
 
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
@@ -148,3 +149,27 @@ def test_an_items_words_are_never_markup() -> None:
         shown = viewmodels.run_card(section, item, hostile)
         assert "<b>x" not in shown
         assert "&lt;b&gt;x" in shown
+
+
+def test_pairs_become_a_table_whose_cells_lead_to_their_queue() -> None:
+    pairs = [
+        Pair("top", "t-shirt", 38, 30.4),
+        Pair("top", "dress", 3, 1.0),
+        Pair("hat", "cap", 1, 1),
+    ]
+    assert viewmodels.pair_line(pairs[0]) == "top → t-shirt: 38 items, about 30 truly wrong"
+    assert viewmodels.pair_line(pairs[2]) == "hat → cap: 1 item, about 1 truly wrong"
+    labels, suggestions, counts = viewmodels.pair_table(pairs)
+    assert (labels, suggestions) == (["top", "hat"], ["t-shirt", "dress", "cap"])
+    assert counts == [[38, 3, 0], [0, 0, 1]]
+    link = viewmodels.pair_link("A & B", "<b>")
+    assert parse_qs(link[1:]) == {"review.category": ["A & B"], "review.suggestion": ["<b>"]}
+
+
+def test_a_table_of_pairs_shows_names_never_as_markup_and_links_every_count() -> None:
+    hostile = "<b onclick='x'>" + "x" * 40
+    drawn = charts.doubts([hostile], ["hat", "cap"], [[2, 0]], viewmodels.pair_link)
+    assert "<b" not in drawn.data[0].y[0]
+    (cell,) = drawn.layout.annotations
+    assert cell.text.count("<") == 2
+    assert "target='_self'>2</a>" in cell.text

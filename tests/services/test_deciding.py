@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import func, select, update
 
 from catalog_ai.errors import ConflictError, UsageError
-from catalog_ai.services import review, shop
+from catalog_ai.services import deciding, jobs, review, shop
 from catalog_ai.services.catalogue import Catalogue, revision
 from catalog_ai.services.deciding import Decided, decide, decisions, undo
 from catalog_ai.services.labelling import Labels, Spelling, follow_feed
@@ -93,6 +93,19 @@ def test_each_decision_does_what_it_says(catalogue: Catalogue, seeded: Seeded, d
     assert state(catalogue, wrong[3]) == (was[wrong[3]], "not_product")
     assert state(catalogue, wrong[4]) == (was[wrong[4]], "second_look")
     assert [product(catalogue, number).version for number in wrong] == [2, 2, 2, 2, 2, 1]
+
+
+def test_after_so_many_decisions_labels_are_judged_anew(
+    catalogue: Catalogue, seeded: Seeded, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deciding, "_LOOK_AGAIN", 3)
+    queued = lambda: [job.kind for job in jobs.list_jobs(catalogue) if job.state == "queued"]  # noqa: E731
+    before = queued().count("assess")
+    last = 0
+    for product_id in seeded.product_ids[:7]:
+        last = desk(product_id, "keep").decision_id
+        assert queued().count("assess") == before + (last >= 3)
+    assert last > 6  # the sixth asked for no second one
 
 
 def test_the_row_says_what_was_seen(catalogue: Catalogue, seeded: Seeded, desk: Desk) -> None:

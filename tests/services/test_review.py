@@ -81,6 +81,47 @@ def test_the_most_suspicious_come_first(catalogue: Catalogue, seeded: Seeded) ->
     assert scores == sorted(scores, reverse=True)
 
 
+def test_pairs_say_how_many_look_wrong_in_which_way_and_lead_to_them(
+    catalogue: Catalogue, seeded: Seeded
+) -> None:
+    disturb(catalogue, seeded)
+    items = review_queue(catalogue, per_page=50).items
+    expected: dict[tuple[str, str], list[float]] = {}
+    for item in items:
+        expected.setdefault((item.label or "", item.suggestion), []).append(item.score or 0.0)
+    found = review.pairs(catalogue)
+    assert {(pair.label, pair.suggestion): pair.count for pair in found} == {
+        pair: len(scores) for pair, scores in expected.items()
+    }
+    assert [pair.wrong for pair in found] == sorted((pair.wrong for pair in found), reverse=True)
+    for pair in found:
+        assert pair.wrong == pytest.approx(sum(expected[pair.label, pair.suggestion]))
+        queue = review_queue(catalogue, category=pair.label, suggestion=pair.suggestion)
+        assert queue.total == pair.count == len(queue.items)
+        assert {(item.label, item.suggestion) for item in queue.items} == {
+            (pair.label, pair.suggestion)
+        }
+
+
+def test_any_queue_can_be_narrowed_to_one_suggestion(catalogue: Catalogue, seeded: Seeded) -> None:
+    disturb(catalogue, seeded)
+    for queue in QUEUES:
+        items = review_queue(catalogue, queue=queue, per_page=50).items
+        for suggestion in {item.suggestion for item in items if item.suggestion}:
+            page = review_queue(catalogue, queue=queue, suggestion=suggestion, per_page=50)
+            same = [item for item in items if item.suggestion == suggestion]
+            assert page.items == tuple(same)
+            assert page.total == len(same)
+
+
+def test_a_model_without_categories_leaves_those_of_the_feed_to_choose_from(
+    catalogue: Catalogue, seeded: Seeded
+) -> None:
+    with write(catalogue.engine) as session:
+        session.execute(update(ModelVersion).values(classes=[]))
+    assert set(CLASSES) <= set(review.categories(catalogue))
+
+
 def test_equal_scores_come_in_the_order_of_ids(catalogue: Catalogue, seeded: Seeded) -> None:
     with write(catalogue.engine) as session:
         session.execute(update(LabelScore).where(LabelScore.looks_wrong).values(score=0.9))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from catalog_ai.curation import label_issues
 from catalog_ai.curation.label_issues import (
     SURE,
     UNKNOWN,
@@ -141,10 +142,28 @@ def test_what_people_confirmed_speaks_for_its_look_alikes() -> None:
     assert assess_labels(vectors, corrected, 3, confirmed=people).score[6:12].mean() > before
 
 
-@pytest.mark.parametrize("k", [1, 4, 50])
+@pytest.mark.parametrize("k", [0, 1, 3, 4, 50, 500])
 def test_neighbours_are_what_the_loop_says(k: int) -> None:
-    vectors, _ = clusters(per_class=7)
+    vectors, _ = clusters(per_class=70)
     for row, found in enumerate(nearest(vectors, k).tolist()):
         others = [other for other in range(len(vectors)) if other != row]
         others.sort(key=lambda other: float(np.linalg.norm(vectors[other] - vectors[row])))
         assert found == others[:k]
+
+
+def test_of_many_products_only_those_that_are_shown_get_look_alikes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    vectors, labels = clusters()
+    wrong = [3, 40, 77]
+    labels[wrong] = (labels[wrong] + 1) % 3
+    labels[10] = UNKNOWN
+    whole = assess_labels(vectors, labels, 3)
+    monkeypatch.setattr(label_issues, "_ALL_SHOWN", 50)
+    few = assess_labels(vectors, labels, 3)
+    shown = [*wrong, 10]
+    assert (few.neighbours[shown] == whole.neighbours[shown]).all()
+    assert (few.agreement[wrong] == whole.agreement[wrong]).all()
+    clear = np.flatnonzero(few.score < 0.01)
+    assert (few.neighbours[clear] == -1).all()
+    assert np.isnan(few.agreement[clear]).all()
