@@ -129,7 +129,8 @@ def test_bench_says_what_needs_photos(project: Project) -> None:
     done = project.make("bench", CATALOG_TEST_PHOTOS="")
     assert done.returncode == 0
     assert "CATALOG_TEST_PHOTOS=/path/to/them make bench" in done.stdout
-    assert project.calls()[-2:] == ["-m benchmarks.review_queue", "-m benchmarks.inference"]
+    names = ("review_queue", "inference", "label_scores")
+    assert project.calls()[-3:] == [f"-m benchmarks.{name}" for name in names]
 
 
 @pytest.mark.parametrize("photos", [True, False])

@@ -22,6 +22,7 @@ from catalog_ai.curation.kernel_ridge import LeaveOneOut
 
 UNKNOWN = -1
 NEIGHBOURS = 15
+WORTH_A_LOOK = 0.25  # one label in four so scored, or more, is wrong
 SURE = 0.99  # how sure the others must be of another category to doubt what a person confirmed
 _ROUNDS = 3  # a fourth changes nothing in the second digit
 _USUAL_RATE = 0.05  # of wrong labels, where a catalogue is too small to tell:
@@ -77,7 +78,7 @@ def assess_labels(
 
     `vectors` (N, D) of unit length say which products look alike; `features` (N, F), by default the
     same, are what the classifier learns from. Products of one `groups` number (one and the same
-    photo) do not vouch for each other. A label looks wrong from a chance of one half; one that
+    photo) do not vouch for each other. A label looks wrong from a chance of one in four; one that
     somebody `confirmed` is taken to be right, and looks wrong only where the others are sure of
     another category to 0.99.
     """
@@ -95,7 +96,7 @@ def assess_labels(
     confidence = judged.shares.max(1, initial=0.0)
     score = np.full(count, np.nan)
     score[known] = judged.wrong
-    doubted = np.where(confirmed, confidence >= SURE, np.nan_to_num(score) > 0.5)
+    doubted = np.where(confirmed, confidence >= SURE, np.nan_to_num(score) > WORTH_A_LOOK)
     neighbours = np.full((count, max(0, min(k, count - 1))), -1, np.int64)
     shown = np.flatnonzero(~known | ~(score < _CLEARLY_RIGHT) | (count <= _ALL_SHOWN))
     neighbours[shown] = nearest(vectors, k, shown)

@@ -19,6 +19,9 @@ RULES = {
     "a product without one embedding of its present photo": """
         SELECT sku FROM products p LEFT JOIN embeddings e ON e.product_id = p.id
         GROUP BY p.id HAVING count(e.product_id) != 1 OR max(e.image_sha256) != p.image_sha256""",
+    "a product without the features of its present photo": """
+        SELECT sku FROM products p LEFT JOIN features f ON f.product_id = p.id
+        GROUP BY p.id HAVING count(f.product_id) != 1 OR max(f.image_sha256) != p.image_sha256""",
     "a SKU twice": "SELECT sku FROM products GROUP BY sku HAVING count(*) > 1",
     "an item 'added' without its product": """
         SELECT i.sku FROM run_items i LEFT JOIN products p

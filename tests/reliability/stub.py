@@ -96,13 +96,14 @@ class StubModel:
         return self
 
     def predict(self, squares: Sequence[Pixels]) -> Any:
-        """Return probabilities and vectors, as `CatalogModel.predict` does."""
+        """Return probabilities, vectors and features, as `CatalogModel.predict` does."""
         time.sleep(self._stub.pause)
         vectors = np.stack([vector_of(square) for square in squares])
         raised = np.exp(3 * vectors[:, : len(CLASSES)])
         probabilities = (raised / raised.sum(1, keepdims=True)).astype(np.float32)
         _tell(self._stub.side, "computed", str(len(squares)))
-        return SimpleNamespace(probabilities=probabilities, vectors=vectors)
+        features = vectors.astype(np.float16)
+        return SimpleNamespace(probabilities=probabilities, vectors=vectors, features=features)
 
 
 def ensure_model(catalogue: Catalogue, _version: str | None = None) -> None:

@@ -151,6 +151,7 @@ def test_a_killed_ingest_is_carried_on(tmp_path: Path, figure: Callable[[str], N
     "breaks",
     [
         "DELETE FROM predictions WHERE product_id = 2",
+        "DELETE FROM features WHERE product_id = 2",
         "UPDATE embeddings SET vector = zeroblob(256) WHERE product_id = 2",
         "DELETE FROM run_items WHERE product_id = 2",
         "UPDATE products SET stored_image = 'images/gone.jpg' WHERE id = 2",
