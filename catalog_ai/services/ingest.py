@@ -15,6 +15,9 @@ from catalog_ai.services.locking import one_at_a_time
 from catalog_ai.services.reporting import IngestReport
 from catalog_ai.services.signals import asked_to_stop
 from catalog_ai.services.wishes import Wishes
+from db.commands.models import activate
+from db.engine import read, write
+from db.queries import models
 
 __all__ = ["IngestReport", "Wishes", "embed_missing", "ingest", "read_categories"]
 
@@ -31,7 +34,8 @@ def ingest(
 ) -> IngestReport:
     """Take in what `source` delivers and return what became of it.
 
-    `model` is the version that classifies and embeds, by default the active one. Raises
+    `model` is the version that classifies and embeds, by default the active one; where none is
+    active it becomes that, else pages would show another than the delivery was seen by. Raises
     `SourceError`, `UsageError`, `UnknownVersionError`, `CheckpointError`, `DatabaseError`,
     `BusyError` while another ingest runs, and `StoppedError` where a signal asked for it: then
     whole groups are written, and the run is "stopped".
@@ -44,6 +48,8 @@ def ingest(
     with one_at_a_time(catalogue, "ingest", _BUSY), in_plain_words():
         delivered = wanted.read(str(source))
         classifier = Classifier(catalogue, model_row(catalogue, model))
+        if not wanted.dry_run:
+            _use_if_none_is(catalogue, classifier.row.version)
         intake = Intake(catalogue, delivered, classifier, wanted, wanted.options(str(source)))
         try:
             with asked_to_stop() as stop:
@@ -54,6 +60,15 @@ def ingest(
         jobs.enqueue(catalogue, "assess")
         jobs.enqueue(catalogue, "project")
     return report
+
+
+def _use_if_none_is(catalogue: Catalogue, version: str) -> None:
+    with read(catalogue.engine) as session:
+        if models.active(session) is not None:
+            return
+    with write(catalogue.engine, touches=("models",)) as session:
+        if models.active(session) is None:
+            activate(session, version)
 
 
 def _write_page(catalogue: Catalogue, report: IngestReport, wishes: Wishes) -> None:

@@ -83,11 +83,12 @@ def doubts(
         for column, suggestion in enumerate(suggestions):
             if counts[row][column]:
                 address = html.escape(link(label, suggestion), quote=True)
+                colour = "#000" if counts[row][column] > 0.6 * most else "#fff"
+                number = f"<span style='color:{colour}'>{counts[row][column]:,}</span>"
                 drawn.add_annotation(
                     x=column,
                     y=row,
-                    text=f"<a href='{address}' target='_self'>{counts[row][column]:,}</a>",
-                    font={"color": "#000" if counts[row][column] > 0.6 * most else "#fff"},
+                    text=f"<a href='{address}' target='_self'>{number}</a>",
                     showarrow=False,
                 )
     layout = _LAYOUT | {"height": 120 + 30 * len(labels)}

@@ -103,7 +103,8 @@ def category_of(choice: str) -> str | None:
 def pair_line(pair: Pair) -> str:
     """Return "dress → skirt: 38 items, about 30 truly wrong"."""
     items = count(pair.count, "item")
-    return f"{pair.label} → {pair.suggestion}: {items}, about {pair.wrong:,.0f} truly wrong"
+    wrong = f"about {pair.wrong:,.0f} truly wrong" if round(pair.wrong) else "perhaps wrong"
+    return f"{pair.label} → {pair.suggestion}: {items}, {wrong}"
 
 
 def pair_table(pairs: Sequence[Pair]) -> tuple[list[str], list[str], list[list[int]]]:

@@ -159,6 +159,8 @@ def test_pairs_become_a_table_whose_cells_lead_to_their_queue() -> None:
     ]
     assert viewmodels.pair_line(pairs[0]) == "top → t-shirt: 38 items, about 30 truly wrong"
     assert viewmodels.pair_line(pairs[2]) == "hat → cap: 1 item, about 1 truly wrong"
+    maybe = Pair("hat", "cap", 1, 0.4)
+    assert viewmodels.pair_line(maybe) == "hat → cap: 1 item, perhaps wrong"
     labels, suggestions, counts = viewmodels.pair_table(pairs)
     assert (labels, suggestions) == (["top", "hat"], ["t-shirt", "dress", "cap"])
     assert counts == [[38, 3, 0], [0, 0, 1]]
@@ -171,5 +173,5 @@ def test_a_table_of_pairs_shows_names_never_as_markup_and_links_every_count() ->
     drawn = charts.doubts([hostile], ["hat", "cap"], [[2, 0]], viewmodels.pair_link)
     assert "<b" not in drawn.data[0].y[0]
     (cell,) = drawn.layout.annotations
-    assert cell.text.count("<") == 2
-    assert "target='_self'>2</a>" in cell.text
+    assert cell.text.count("<") == 4
+    assert "target='_self'><span style='color:#000'>2</span></a>" in cell.text
