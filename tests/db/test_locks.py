@@ -44,7 +44,7 @@ def test_an_error_inside_frees_the_lock(engine: Engine) -> None:
 
 
 def test_a_lock_is_not_left_behind_in_the_pool(engine: Engine) -> None:
-    for _ in range(3):
+    for _ in range(30):
         with held(engine, "ingest") as mine:
             assert mine
     with read(engine) as session:
