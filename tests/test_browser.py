@@ -77,6 +77,7 @@ def page(tmp_path: Path) -> Iterator[Page]:
         )
         window = context.new_page()
         window.set_default_timeout(WAIT)
+        expect.set_options(timeout=WAIT)
         yield window
         context.close()
 
