@@ -31,20 +31,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks import photos
+from benchmarks.planting import COLUMNS, Flags, Labels, Scores, average_precision, plant
 from catalog_ai.curation.label_issues import NEIGHBOURS, assess_labels, nearest
-from catalog_ai.data.sample import LOOK_ALIKES
 from catalog_ai.data.sources import normal_label
 from catalog_ai.images import decode, read_photo
 
-COLUMNS = ((0.10, "any"), (0.10, "look-alike"), (0.05, "any"), (0.05, "look-alike"))
 GOALS = (0.97, 0.93, 0.95, 0.92)
 BINS = (0.0, 0.05, 0.2, 0.4, 0.6, 0.8, 0.95)
 _FOLDS = 5
 _READ_AT_ONCE = 64
-
-Scores = NDArray[np.floating]
-Labels = NDArray[np.int64]
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -76,20 +71,6 @@ def look(data: str | None) -> Seen:
         np.concatenate([part.vectors for part in parts]),
         np.concatenate([part.features for part in parts]).astype(np.float32),
     )
-
-
-def plant(labels: Labels, share: float, kind: str, seed: int) -> tuple[Labels, Flags]:
-    """Return labels of which a share (0..1) is wrong, and which those are."""
-    rng = np.random.default_rng(seed)
-    given, wrong = labels.copy(), np.zeros(len(labels), np.bool_)
-    chosen = rng.choice(len(labels), round(share * len(labels)), replace=False)
-    wrong[chosen] = True
-    for row in chosen:
-        name = photos.CLASSES[labels[row]]
-        names = LOOK_ALIKES[name] if kind == "look-alike" else photos.CLASSES
-        others = [other for other in names if other != name and other in photos.CLASSES]
-        given[row] = photos.CLASSES.index(str(rng.choice(others)))
-    return given, wrong
 
 
 def out_of_fold(features: NDArray[np.float32], labels: Labels, seed: int) -> NDArray[np.float64]:
@@ -136,13 +117,6 @@ def suspicions(
     )
 
 
-def average_precision(suspicion: Scores, wrong: Flags) -> float:
-    """Return the mean, over wrong labels, of the share of wrong ones up to their place."""
-    hits = wrong[np.argsort(-suspicion, kind="stable")]
-    precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
-    return float(precision[hits].mean())
-
-
 def precision_at_n(suspicion: Scores, wrong: Flags) -> float:
     """Return the share of wrong labels among as many of the most suspicious as were planted."""
     first = np.argsort(-suspicion, kind="stable")[: int(wrong.sum())]
@@ -174,7 +148,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ours: list[tuple[Scores, Flags]] = []
     for place, (share, kind) in enumerate(COLUMNS):
         for seed in seeds:
-            labels, wrong = plant(seen.labels, share, kind, seed)
+            labels, wrong = plant(seen.labels, photos.CLASSES, share, kind, seed)
             for name, compute in suspicions(seen, near, labels, seed):
                 score = compute()
                 row = found.setdefault(name, [[] for _ in COLUMNS])

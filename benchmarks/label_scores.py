@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import insert, select
 
-from benchmarks.label_errors import average_precision
 from benchmarks.photos import CLASSES
+from benchmarks.planting import average_precision
 from catalog_ai.config import settings
 from catalog_ai.curation import label_issues
 from catalog_ai.services import assessing

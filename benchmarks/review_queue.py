@@ -4,11 +4,11 @@
     python -m benchmarks.review_queue --seeds 0 1 2
     python -m benchmarks.review_queue --data PHOTOS        real photos, wrong labels planted anew
 
-Each table trains on the wrong labels too, as a newcomer's first run does, and embeds, cross-fits
-and orders the products as the nightly job does. Beside the queue stand, from the same run: the
-cross-fitted margin and self-confidence that it is built on, the trained model's own doubt in the
-labels it was taught, and chance. The vectors learned from the wrong labels: those of a model that
-never saw them would do better, and are not what is measured here.
+Each table trains on the wrong labels too, as a newcomer's first run does, and embeds, judges and
+orders the products as the nightly job does. Beside the queue stand, from the same run: cleanlab's
+normalized margin and self-confidence of the same probabilities, the trained model's own doubt in
+the labels it was taught, and chance. The vectors learned from the wrong labels: those of a model
+that never saw them would do better, and are not what is measured here.
 """
 
 import argparse
@@ -21,14 +21,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog_ai.curation.label_issues import assess_labels, normalized_margin
-from catalog_ai.data.sample import LOOK_ALIKES, read_truth, write_sample
+from benchmarks.planting import COLUMNS, average_precision, plant
+from catalog_ai.curation.label_issues import assess_labels
+from catalog_ai.data.sample import read_truth, write_sample
 from catalog_ai.data.sources import Source, read_source, usable_classes
 from catalog_ai.errors import CatalogError
 from catalog_ai.images import decode, read_photo
 
 FIRST = 0.05  # of all products: what a reviewer looks at first; more where more are wrong
-COLUMNS = ((0.10, "any"), (0.10, "look-alike"), (0.05, "any"), (0.05, "look-alike"))
 
 
 @dataclass(frozen=True)
@@ -46,34 +46,24 @@ def sample(folder: Path, seed: int) -> Planted:
     return Planted(source, np.array([truth[item.sku].planted for item in source.items]))
 
 
-def plant(source: Source, share: float, kind: str, seed: int) -> Planted:
-    """Give a share of the items, which are taken to be right, a label of another category.
-
-    "look-alike" picks from the category's look-alikes and leaves categories that have none alone.
-    """
-    rng = np.random.default_rng(seed)
+def planted_in(source: Source, share: float, kind: str, seed: int) -> Planted:
+    """Give a share of the items, which are taken to be right, a label of another category."""
     classes = usable_classes(item.label for item in source.items)
     items = [item for item in source.items if item.label in classes]
-    others = {
-        name: [
-            other
-            for other in (LOOK_ALIKES.get(name, ()) if kind == "look-alike" else classes)
-            if other in classes and other != name
-        ]
-        for name in classes
-    }
-    candidates = [i for i, item in enumerate(items) if others[str(item.label)]]
-    wrong = np.zeros(len(items), dtype=bool)
-    wrong[rng.choice(candidates, round(share * len(items)), replace=False)] = True
-    for i in np.flatnonzero(wrong):
-        items[i] = replace(items[i], label=str(rng.choice(others[str(items[i].label)])))
-    return Planted(replace(source, items=tuple(items)), wrong)
+    labels = np.array([classes.index(str(item.label)) for item in items])
+    given, wrong = plant(labels, classes, share, kind, seed)
+    relabelled = tuple(
+        replace(item, label=classes[label]) for item, label in zip(items, given, strict=True)
+    )
+    return Planted(replace(source, items=relabelled), wrong)
 
 
 def orderings(
     planted: Planted, folder: Path, seed: int, recipe: str, epochs: int | None
 ) -> dict[str, NDArray[np.float32]]:
     """Train, embed and assess; return (N,) suspicions by name, higher = reviewed earlier."""
+    from cleanlab.rank import get_label_quality_scores
+
     from catalog_ai.inference.embeddings import CatalogModel
     from catalog_ai.training.recipes import train_recipe
 
@@ -86,12 +76,16 @@ def orderings(
     pixels = [decode(read_photo(item.path)) for item in items]
     outputs = model.predict(pixels)
     labels = np.array([model.classes.index(str(item.label)) for item in items])
-    assessment = assess_labels(outputs.vectors, labels, len(model.classes))
+    features = outputs.features.astype(np.float32)
+    assessment = assess_labels(outputs.vectors, labels, len(model.classes), features=features)
     rows = np.arange(len(items))
+    margin = get_label_quality_scores(
+        labels, assessment.probabilities, method="normalized_margin"
+    ).astype(np.float32)
     return {
         "the review queue": assessment.score,
-        "cross-fitted margin alone": 1 - normalized_margin(assessment.probabilities, labels),
-        "cross-fitted self-confidence": 1 - assessment.probabilities[rows, labels],
+        "cleanlab's normalized margin": 1 - margin,
+        "self-confidence": 1 - assessment.probabilities[rows, labels],
         "the trained model's own doubt": 1 - outputs.probabilities[rows, labels],
         "chance": np.random.default_rng(seed).random(len(items), dtype=np.float32),
     }
@@ -103,13 +97,6 @@ def found_first(
     """Return the share of wrong labels within the `first` part (0..1) of the order."""
     order = np.argsort(-suspicion, kind="stable")
     return float(wrong[order[: round(first * len(order))]].sum() / wrong.sum())
-
-
-def average_precision(suspicion: NDArray[np.float32], wrong: NDArray[np.bool_]) -> float:
-    """Return the mean, over wrong labels, of the share of wrong ones up to their place."""
-    hits = wrong[np.argsort(-suspicion, kind="stable")]
-    precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
-    return float(precision[hits].mean())
 
 
 def report(title: str, planted: Planted, suspicions: dict[str, NDArray[np.float32]]) -> None:
@@ -149,7 +136,7 @@ def run(options: argparse.Namespace) -> None:
                     title, planted = f"sample, seed {seed}", sample(folder, seed)
                 else:
                     title = f"{options.data.name}, {column[0]:.0%} {column[1]}, seed {seed}"
-                    planted = plant(read_source(options.data), *column, seed)
+                    planted = planted_in(read_source(options.data), *column, seed)
                 suspicions = orderings(planted, folder, seed, options.recipe, options.epochs)
                 report(f"{title}, {time.perf_counter() - start:.0f} s", planted, suspicions)
 

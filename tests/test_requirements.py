@@ -1,6 +1,7 @@
 """Every package that the code imports is pinned exactly, with its reason, where it belongs."""
 
 import ast
+import importlib
 import re
 import subprocess
 import sys
@@ -79,3 +80,8 @@ def test_what_is_installed_is_what_is_pinned(file: str) -> None:
 def test_no_package_is_pinned_twice() -> None:
     names = [name for file in FILES for name in pins(file)]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT_ROOT / "benchmarks").glob("*.py")))
+def test_every_benchmark_finds_what_it_imports(path: Path) -> None:
+    importlib.import_module(f"benchmarks.{path.stem}")

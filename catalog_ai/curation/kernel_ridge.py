@@ -42,7 +42,7 @@ class LeaveOneOut:
     ) -> None:
         self._known = known
         self._groups = np.unique(groups[known], return_inverse=True)[1].reshape(-1)
-        self._copies = np.bincount(self._groups, minlength=1)[self._groups]
+        self._copies = np.bincount(self._groups)[self._groups]
         units = _standardized(features, known)
         taught = units[known]
         self._basis = _basis(units, taught, seed, exact)
@@ -60,7 +60,7 @@ class LeaveOneOut:
         # Of one item: what is off, over 1 - leverage. Of n copies, whose block of the hat matrix
         # holds one number h: the same, with the sum of what is off at all n times h / (1 - n h).
         off = targets - said[self._known]
-        shared = np.zeros((int(self._groups.max(initial=-1)) + 1, targets.shape[1]))
+        shared = np.zeros((int(self._groups.max()) + 1, targets.shape[1]))
         np.add.at(shared, self._groups, off)
         share = self._leverage / (1 - self._copies * self._leverage)
         said[self._known] -= share[:, None] * shared[self._groups]
@@ -69,7 +69,7 @@ class LeaveOneOut:
 
 def _standardized(features: Features, known: NDArray[np.bool_]) -> Features:
     """Return rows of unit length, each number measured by how it varies among the known items."""
-    seen = features[known] if known.any() else features
+    seen = features[known]
     centre, spread = seen.mean(0, dtype=np.float64), seen.std(0, dtype=np.float64)
     units = features.astype(np.float32)  # a copy, changed in place: 100,000 of them are a gigabyte
     units -= centre.astype(np.float32)
@@ -80,7 +80,7 @@ def _standardized(features: Features, known: NDArray[np.bool_]) -> Features:
 
 def _basis(units: Features, taught: Features, seed: int, exact: int) -> NDArray[np.floating]:
     """Return (N, m), whose products are the kernel's, m known items at most spanning it."""
-    room = max(_FEWEST_LANDMARKS, int(_MOST_NUMBERS / max(1, len(units))))
+    room = max(_FEWEST_LANDMARKS, int(_MOST_NUMBERS / len(units)))
     count = min(len(taught), exact, room)
     chosen = np.sort(np.random.default_rng(seed).permutation(len(taught))[:count])
     landmarks = taught[chosen]
