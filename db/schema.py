@@ -20,6 +20,7 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     UniqueConstraint,
+    false,
     text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
@@ -40,6 +41,8 @@ ACTIONS = ("keep", "accept", "relabel", "not_product", "second_look", "undo")
 RUN_STATES = ("running", "done", "stopped", "failed")
 OUTCOMES = ("added", "updated", "retired", "quarantined", "missing", "unlisted")
 SETTLED = ("open", "retried", "dismissed")
+BATCH_KINDS = ("sheet", "bulk", "rename", "undo")
+VERDICTS = ("new", "old", "neither")
 JOB_STATES = ("queued", "running", "done", "failed", "lost", "cancelled")
 
 
@@ -91,6 +94,13 @@ class Product(Base):
     __table_args__ = (
         one_of("review_state", REVIEW_STATES),
         Index("ix_products_label_state", "label_current", "review_state"),
+        # Few are decided of a million: counting them must not read the others.
+        Index(
+            "ix_products_decided",
+            "review_state",
+            sqlite_where=text("review_state <> 'open'"),
+            postgresql_where=text("review_state <> 'open'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -158,6 +168,7 @@ class ModelVersion(Base):
     dimension: Mapped[int]
     meta: Mapped[dict[str, Any]]
     is_active: Mapped[bool] = mapped_column(default=False)
+    is_discarded: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime]
 
 
@@ -223,7 +234,17 @@ class LabelScore(Base):
     """
 
     __tablename__ = "label_scores"
-    __table_args__ = (Index("ix_label_scores_queue", "model_version_id", "looks_wrong", "score"),)
+    __table_args__ = (
+        Index("ix_label_scores_queue", "model_version_id", "looks_wrong", "score"),
+        Index("ix_label_scores_odd", "model_version_id", "looks_odd", "oddity"),
+        Index(
+            "ix_label_scores_twins",
+            "model_version_id",
+            "twin_id",
+            sqlite_where=text("twin_id IS NOT NULL"),
+            postgresql_where=text("twin_id IS NOT NULL"),
+        ),
+    )
 
     product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), primary_key=True)
     model_version_id: Mapped[int] = mapped_column(ForeignKey("model_versions.id"), primary_key=True)
@@ -238,6 +259,30 @@ class LabelScore(Base):
     looks_wrong: Mapped[bool]
     neighbours: Mapped[list[int]] = mapped_column(JSON)  # product ids, the closest first
     agreement: Mapped[float | None]  # share of the neighbours that carry `label`, 0..1
+    # The closest product that is all but the same photo and carries another label.
+    twin_id: Mapped[int | None]
+    oddity: Mapped[float | None]  # 0..1, higher = less like a product photo
+    looks_odd: Mapped[bool] = mapped_column(default=False, server_default=false())
+
+
+class Batch(Base):
+    """Many decisions that were made as one, and are undone as one (by a batch that names it).
+
+    `parameters` say what it was made from: the filter of a bulk change, the names of a renaming.
+    """
+
+    __tablename__ = "batches"
+    __table_args__ = (one_of("kind", BATCH_KINDS),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    words: Mapped[str] = mapped_column(Text)  # "38 products: Top → T-shirt"
+    parameters: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    products: Mapped[int]
+    reviewer: Mapped[str] = mapped_column(String(120))
+    undoes_id: Mapped[int | None] = mapped_column(ForeignKey("batches.id"), unique=True)
+    request_key: Mapped[str] = mapped_column(String(64), unique=True)
+    made_at: Mapped[datetime]
 
 
 class Decision(Base):
@@ -263,6 +308,87 @@ class Decision(Base):
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("decisions.id"), unique=True)
     request_key: Mapped[str] = mapped_column(String(64), unique=True)  # made when the card is drawn
     decided_at: Mapped[datetime]
+    batch_id: Mapped[int | None] = mapped_column(ForeignKey("batches.id"), index=True)
+
+
+class Recheck(Base):
+    """A decision that is shown once more, unsaid; `answer_id` is what somebody then decided."""
+
+    __tablename__ = "rechecks"
+
+    decision_id: Mapped[int] = mapped_column(ForeignKey("decisions.id"), primary_key=True)
+    answer_id: Mapped[int | None] = mapped_column(ForeignKey("decisions.id"), unique=True)
+    agrees: Mapped[bool | None]
+    answered_at: Mapped[datetime | None]
+
+
+class Claim(Base):
+    """A product that somebody is looking at, so that nobody else is given it until `until`."""
+
+    __tablename__ = "claims"
+
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), primary_key=True)
+    holder: Mapped[str] = mapped_column(String(64))  # a browser session
+    reviewer: Mapped[str] = mapped_column(String(120))
+    until: Mapped[datetime] = mapped_column(index=True)
+
+
+class SavedView(Base):
+    """A view of the desk under a name: the query of its address."""
+
+    __tablename__ = "saved_views"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    query: Mapped[str] = mapped_column(Text)
+    created_by: Mapped[str] = mapped_column(String(120))
+    created_at: Mapped[datetime]
+
+
+class Category(Base):
+    """A category that people added, or a name that they gave up for another (`renamed_to`).
+
+    `normal_name` is the name as `normal_label` writes it: two spellings are one category.
+    """
+
+    __tablename__ = "categories"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(255))
+    normal_name: Mapped[str] = mapped_column(String(255), unique=True)
+    renamed_to: Mapped[str | None] = mapped_column(String(255))
+    created_by: Mapped[str] = mapped_column(String(120))
+    created_at: Mapped[datetime]
+
+
+class Overlap(Base):
+    """How much two categories run into each other, as an assessment saw it.
+
+    `share` is 0..1: how likely, on average, a product of the two is said to be of the other one.
+    `border` are products between them, the most undecided first.
+    """
+
+    __tablename__ = "overlaps"
+
+    assessment_id: Mapped[int] = mapped_column(ForeignKey("assessments.id"), primary_key=True)
+    one: Mapped[str] = mapped_column(String(255), primary_key=True)
+    other: Mapped[str] = mapped_column(String(255), primary_key=True)
+    share: Mapped[float]
+    products: Mapped[int]
+    border: Mapped[list[int]] = mapped_column(JSON)  # product ids
+
+
+class Verdict(Base):
+    """What a person says of a product that two models see differently."""
+
+    __tablename__ = "verdicts"
+    __table_args__ = (one_of("verdict", VERDICTS),)
+
+    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_versions.id"), primary_key=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), primary_key=True)
+    verdict: Mapped[str] = mapped_column(String(16))
+    reviewer: Mapped[str] = mapped_column(String(120))
+    given_at: Mapped[datetime]
 
 
 class Export(Base):
@@ -277,6 +403,8 @@ class Export(Base):
     rows: Mapped[int]
     sha256: Mapped[str] = mapped_column(String(64))
     last_decision_id: Mapped[int | None] = mapped_column(ForeignKey("decisions.id"))
+    # Of a file of changes: those after this decision, up to the last one.
+    after_decision_id: Mapped[int | None]
     created_by: Mapped[str] = mapped_column(String(120), default="")
     created_at: Mapped[datetime]
 

@@ -134,7 +134,7 @@ def test_decisions_are_append_only(engine: Engine, statement: str) -> None:
         session.execute(
             text(
                 "INSERT INTO decisions VALUES (1, 1, 'keep', 'hat', 'hat', 'hat', 'open', 'kept', "
-                "NULL, NULL, 'abc', NULL, 'Ana', '', NULL, 'key', '2026-11-23 08:00:00')"
+                "NULL, NULL, 'abc', NULL, 'Ana', '', NULL, 'key', '2026-11-23 08:00:00', NULL)"
             )
         )
     with pytest.raises(DatabaseError, match="append-only"), write(engine) as session:
