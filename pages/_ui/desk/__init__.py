@@ -1,0 +1,1 @@
+"""The review desk, one module for each of its views."""
