@@ -238,6 +238,13 @@ class LabelScore(Base):
         Index("ix_label_scores_queue", "model_version_id", "looks_wrong", "score"),
         Index("ix_label_scores_odd", "model_version_id", "looks_odd", "oddity"),
         Index(
+            "ix_label_scores_unknown",
+            "model_version_id",
+            "product_id",
+            sqlite_where=text("NOT known_label"),
+            postgresql_where=text("NOT known_label"),
+        ),
+        Index(
             "ix_label_scores_twins",
             "model_version_id",
             "twin_id",
@@ -376,6 +383,28 @@ class Overlap(Base):
     share: Mapped[float]
     products: Mapped[int]
     border: Mapped[list[int]] = mapped_column(JSON)  # product ids
+
+
+class Difference(Base):
+    """A product that a model on trial would put elsewhere than the model it was compared with.
+
+    `draw` is a number of chance, the same every time: the lowest are the sample to judge.
+    """
+
+    __tablename__ = "differences"
+    __table_args__ = (
+        Index("ix_differences_draw", "model_version_id", "draw"),
+        Index("ix_differences_pair", "model_version_id", "old_label", "new_label"),
+    )
+
+    model_version_id: Mapped[int] = mapped_column(ForeignKey("model_versions.id"), primary_key=True)
+    product_id: Mapped[int] = mapped_column(ForeignKey("products.id"), primary_key=True)
+    image_sha256: Mapped[str] = mapped_column(String(64))  # the photo that both looked at
+    old_label: Mapped[str] = mapped_column(String(255))
+    new_label: Mapped[str] = mapped_column(String(255))
+    old_confidence: Mapped[float]
+    new_confidence: Mapped[float]
+    draw: Mapped[int]
 
 
 class Verdict(Base):

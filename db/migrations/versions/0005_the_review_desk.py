@@ -94,6 +94,30 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("model_version_id", "product_id", name=op.f("pk_verdicts")),
     )
     op.create_table(
+        "differences",
+        sa.Column("model_version_id", sa.Integer(), nullable=False),
+        sa.Column("product_id", sa.Integer(), nullable=False),
+        sa.Column("image_sha256", sa.String(length=64), nullable=False),
+        sa.Column("old_label", sa.String(length=255), nullable=False),
+        sa.Column("new_label", sa.String(length=255), nullable=False),
+        sa.Column("old_confidence", sa.Double(), nullable=False),
+        sa.Column("new_confidence", sa.Double(), nullable=False),
+        sa.Column("draw", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["model_version_id"],
+            ["model_versions.id"],
+            name=op.f("fk_differences_model_version_id"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["product_id"], ["products.id"], name=op.f("fk_differences_product_id")
+        ),
+        sa.PrimaryKeyConstraint("model_version_id", "product_id", name=op.f("pk_differences")),
+    )
+    op.create_index("ix_differences_draw", "differences", ["model_version_id", "draw"])
+    op.create_index(
+        "ix_differences_pair", "differences", ["model_version_id", "old_label", "new_label"]
+    )
+    op.create_table(
         "rechecks",
         sa.Column("decision_id", sa.Integer(), nullable=False),
         sa.Column("answer_id", sa.Integer(), nullable=True),
@@ -125,6 +149,13 @@ def upgrade() -> None:
         )
         label_scores.create_index(
             "ix_label_scores_odd", ["model_version_id", "looks_odd", "oddity"], unique=False
+        )
+        label_scores.create_index(
+            "ix_label_scores_unknown",
+            ["model_version_id", "product_id"],
+            unique=False,
+            sqlite_where=sa.text("NOT known_label"),
+            postgresql_where=sa.text("NOT known_label"),
         )
         label_scores.create_index(
             "ix_label_scores_twins",
@@ -166,6 +197,11 @@ def downgrade() -> None:
             sqlite_where=sa.text("twin_id IS NOT NULL"),
             postgresql_where=sa.text("twin_id IS NOT NULL"),
         )
+        label_scores.drop_index(
+            "ix_label_scores_unknown",
+            sqlite_where=sa.text("NOT known_label"),
+            postgresql_where=sa.text("NOT known_label"),
+        )
         label_scores.drop_index("ix_label_scores_odd")
         label_scores.drop_column("looks_odd")
         label_scores.drop_column("oddity")
@@ -177,6 +213,7 @@ def downgrade() -> None:
     op.drop_index("ix_decisions_batch_id", table_name="decisions")
     op.execute("ALTER TABLE decisions DROP COLUMN batch_id")
     op.drop_table("rechecks")
+    op.drop_table("differences")
     op.drop_table("verdicts")
     with op.batch_alter_table("claims") as claims:
         claims.drop_index(claims.f("ix_claims_until"))
