@@ -82,7 +82,7 @@ def test_the_same_feed_a_second_time_changes_nothing(loop: Loop) -> None:
 
 
 def test_labels_that_are_no_category_wait_in_their_own_queue(loop: Loop) -> None:
-    page = review.review_queue(loop.catalogue, queue="unknown", per_page=500)
+    page = review.review_queue(loop.catalogue, review.Filter("unknown"), per_page=500)
     labels = {item.label for item in page.items}
     assert {"Polo", "Not sure"} <= labels
     assert "T-Shirt" not in labels
@@ -102,7 +102,7 @@ def test_a_photo_finds_itself_and_a_product_finds_others(loop: Loop, photos_root
 
 
 def test_a_decision_leaves_the_queue_and_comes_back_by_undo(loop: Loop) -> None:
-    before = review.review_queue(loop.catalogue, queue="wrong")
+    before = review.review_queue(loop.catalogue, review.Filter("wrong"))
     item = before.items[0]
     decided = deciding.decide(
         loop.catalogue,
@@ -113,15 +113,15 @@ def test_a_decision_leaves_the_queue_and_comes_back_by_undo(loop: Loop) -> None:
         seen_version=item.version,
         seen_sha256=item.image_sha256,
     )
-    after = review.review_queue(loop.catalogue, queue="wrong")
+    after = review.review_queue(loop.catalogue, review.Filter("wrong"))
     assert after.total == before.total - 1
     assert item.product_id not in {other.product_id for other in after.items}
     deciding.undo(loop.catalogue, decided.decision_id, reviewer="Ana", request_key=uuid4().hex)
-    assert review.review_queue(loop.catalogue, queue="wrong").total == before.total
+    assert review.review_queue(loop.catalogue, review.Filter("wrong")).total == before.total
 
 
 def test_the_queue_file_holds_what_the_page_shows(loop: Loop) -> None:
-    queue = review.review_queue(loop.catalogue, queue="wrong", per_page=10_000)
+    queue = review.review_queue(loop.catalogue, review.Filter("wrong"), per_page=10_000)
     file = exporting.export(loop.catalogue, "queue")
     rows = list(csv.DictReader(file.data.decode("utf-8-sig").splitlines()))
     shown = [item.sku for item in queue.items]

@@ -30,6 +30,16 @@ class Neighbour:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """What is around a product: its look-alikes' labels (the closest first), the latest decision
+    that stands, and its twin."""
+
+    labels: Sequence[str | None] = ()
+    decision: DecisionRow | None = None
+    twin: ProductRow | None = None
+
+
+@dataclass(frozen=True)
 class Candidate:
     """A category and how likely it is, 0..1, out of fold."""
 
@@ -47,9 +57,10 @@ def candidates(score: ScoreRow | None) -> tuple[Candidate, ...]:
 
 
 def look_alikes(session: Session, rows: Iterable[ReviewRow]) -> dict[int, ProductRow]:
-    """Return id → product for the closest look-alikes of all rows."""
-    scores = (row.score for row in rows)
-    near = {other for score in scores if score for other in score.neighbours[:SHOWN]}
+    """Return id → product for the closest look-alikes and the twins of all rows."""
+    scores = [row.score for row in rows if row.score]
+    near = {other for score in scores for other in score.neighbours[:SHOWN]}
+    near |= {score.twin_id for score in scores if score.twin_id}
     return products.by_ids(session, sorted(near))
 
 
@@ -57,12 +68,14 @@ def neighbours(
     settings: Settings, score: ScoreRow | None, near: dict[int, ProductRow]
 ) -> tuple[Neighbour, ...]:
     """Return the closest look-alikes out of `near`, the closest first."""
-    return tuple(
-        Neighbour(
-            *(product.id, product.sku, product.label_current),
-            ensure_thumbnail(settings, product.stored_image, product.thumbnail),
-        )
-        for product in _shown(score, near)
+    return tuple(neighbour(settings, product) for product in _shown(score, near))
+
+
+def neighbour(settings: Settings, product: ProductRow) -> Neighbour:
+    """Return a product as it is shown beside another."""
+    return Neighbour(
+        *(product.id, product.sku, product.label_current),
+        ensure_thumbnail(settings, product.stored_image, product.thumbnail),
     )
 
 
@@ -71,29 +84,30 @@ def labels_around(score: ScoreRow | None, near: dict[int, ProductRow]) -> list[s
     return [product.label_current for product in _shown(score, near)]
 
 
-def sentence(
-    product: ProductRow,
-    score: ScoreRow | None,
-    around: Sequence[str | None],
-    queue: str,
-    decision: DecisionRow | None,
-) -> str:
-    """Return one sentence that says why the product is shown.
-
-    `around` are the labels of its closest look-alikes, `decision` the latest that stands.
-    """
+def sentence(product: ProductRow, score: ScoreRow | None, queue: str, seen: Seen) -> str:
+    """Return one sentence that says why the product is shown in this queue."""
     if queue == "second_look":
-        return _second_look(product, decision)
-    if queue == "decided" and decision is not None:
-        return f"{what_was_done(decision)} on {_day(decision)}."
+        return _second_look(product, seen.decision)
+    if queue == "decided" and seen.decision is not None:
+        return f"{what_was_done(seen.decision)} on {_day(seen.decision)}."
     if score is None:
         return "The worker has not looked at this label yet."
-    seen = _comparison(product.label_current, around, score.suggestion)
+    if queue == "odd":
+        return "This may be no photo of a product: hardly anything in the catalogue looks like it."
+    if queue == "twins" and seen.twin is not None:
+        return (
+            f"Labelled {product.label_current or 'nothing'}; {seen.twin.sku}, all but the same "
+            f"photo, is {seen.twin.label_current}."
+        )
+    around = _comparison(product.label_current, seen.labels, score.suggestion)
+    if queue == "disputed" and seen.decision is not None:
+        done = f"{what_was_done(seen.decision)} on {_day(seen.decision)}"
+        return f"{done}; the model in use now is sure of {score.suggestion}, and {around}."
     if product.label_current is None:
-        return f"Delivered without a label; {seen}."
+        return f"Delivered without a label; {around}."
     if not score.known_label:
-        return f"Delivered as {product.label_current}, which is no category of the model; {seen}."
-    return f"Labelled {product.label_current}; {seen}."
+        return f"Delivered as {product.label_current}, which is no category yet; {around}."
+    return f"Labelled {product.label_current}; {around}."
 
 
 def what_was_done(decision: DecisionRow) -> str:

@@ -1,30 +1,56 @@
 """The review desk: what waits, why, what was decided, and taking it back."""
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from catalog_ai.data.sources import NO_LABEL_WORDS, normal_label
 from catalog_ai.errors import UsageError
 from catalog_ai.services import evidence
 from catalog_ai.services.catalogue import Catalogue, in_plain_words
+from catalog_ai.services.categories import categories as categories
 from catalog_ai.services.evidence import Candidate, Neighbour
 from catalog_ai.services.photos import ensure_thumbnail
 from db.engine import read
 from db.queries import decisions as decision_queries
 from db.queries import models, products
 from db.queries import review as queries
+from db.queries import runs as run_queries
+from db.queries.wanted import Filter as Filter
+from db.queries.wanted import Sort as Sort
 
 QUEUES = {
     "wrong": "Looks wrong",
-    "second_look": "Second look",
+    "unlabelled": "No label",
     "unknown": "Not a known category",
+    "odd": "Not a product photo?",
+    "twins": "Twins that differ",
+    "second_look": "Second look",
+    "disputed": "Confirmed, now in doubt",
     "decided": "Decided",
+    "all": "Everything",
+}
+# One product is in one of these at most; odd photos and twins are looked at for another reason.
+_LEFT = ("wrong", "unlabelled", "unknown", "second_look", "disputed")
+SORTS = {
+    "score": "Most suspicious first",
+    "value": "What pays first",
+    "newest": "Newest first",
+    "random": "Random",
+}
+STATES = {
+    "open": "Not decided",
+    "kept": "Kept",
+    "changed": "Changed",
+    "not_product": "Not a product photo",
+    "second_look": "Second look",
 }
 PER_PAGE = 12
+EVERYTHING_WRONG = Filter("wrong")
+AS_USUAL = Sort("score")
 _NO_MODEL = 0  # no model has this id: then no product has a score
 
 
@@ -33,7 +59,9 @@ class QueueItem:
     """One product as a reviewer meets it.
 
     `score` is 0..1, higher = more likely wrong, None where there is nothing to judge. `version` and
-    `image_sha256` say what was seen; hand them back with the decision.
+    `image_sha256` say what was seen; hand them back with the decision. `twin` is a product that is
+    all but the same photo and carries another label, `oddity` is 0..1, higher = less like a photo
+    of a product, `worth` the score times the attribute that one sorts by.
     """
 
     product_id: int
@@ -56,6 +84,10 @@ class QueueItem:
     trained_on: bool
     reason: str
     note_from_before: str
+    attributes: dict[str, str] = field(default_factory=dict)
+    twin: Neighbour | None = None
+    oddity: float | None = None
+    worth: float | None = None
 
 
 @dataclass(frozen=True)
@@ -91,37 +123,43 @@ class ReviewProgress:
 
 def review_queue(
     catalogue: Catalogue,
+    wanted: Filter = EVERYTHING_WRONG,
+    sort: Sort = AS_USUAL,
     *,
-    queue: str = "wrong",
-    category: str | None = None,
-    suggestion: str | None = None,
     page: int = 1,
     per_page: int = PER_PAGE,
 ) -> QueuePage:
-    """Return a page of one of `QUEUES`; a page beyond the last is the last.
+    """Return a page of what is wanted out of one of `QUEUES`; a page beyond the last is the last.
 
-    `category` and `suggestion`, where given, are what a product carries, and what it should.
-
-    Looks wrong: the most suspicious first. Not a known category: the surest suggestion first. The
-    others: the latest decision first. Raises `UsageError` for an unknown queue.
+    Unless sorted otherwise: the most suspicious first; without a known label the surest suggestion
+    first; second looks and what was decided, the latest decision first. Raises `UsageError` for an
+    unknown queue or order.
     """
-    if queue not in QUEUES:
-        raise UsageError(f"there is no queue {queue!r}: choose from {', '.join(QUEUES)}")
+    _check(wanted, sort)
     with in_plain_words(), read(catalogue.engine) as session:
         model = models.active(session)
         model_id = model.id if model else _NO_MODEL
-        total = queries.count(session, model_id, queue, category, suggestion)
+        total = queries.count(session, model_id, wanted)
         pages = max(1, -(-total // per_page))
         page = min(max(1, page), pages)
         rows = queries.page(
-            *(session, model_id, queue, category, suggestion),
-            offset=(page - 1) * per_page,
-            limit=per_page,
+            session, model_id, wanted, sort, offset=(page - 1) * per_page, limit=per_page
         )
         around = _around(session, rows)
-    return QueuePage(
-        tuple(_item(catalogue, row, queue, *around) for row in rows), total, page, pages
-    )
+        worths: dict[int, float] = {}
+        if sort.by == "value" and sort.attribute:
+            numbers = [row.product.id for row in rows]
+            worths = queries.worths(session, model_id, numbers, sort.attribute)
+    items = (_item(catalogue, row, wanted.queue, *around) for row in rows)
+    shown = tuple(replace(item, worth=worths.get(item.product_id)) for item in items)
+    return QueuePage(shown, total, page, pages)
+
+
+def _check(wanted: Filter, sort: Sort) -> None:
+    if wanted.queue not in QUEUES:
+        raise UsageError(f"there is no queue {wanted.queue!r}: choose from {', '.join(QUEUES)}")
+    if sort.by not in SORTS:
+        raise UsageError(f"there is no order {sort.by!r}: choose from {', '.join(SORTS)}")
 
 
 def pairs(catalogue: Catalogue) -> tuple[Pair, ...]:
@@ -149,51 +187,69 @@ def progress(catalogue: Catalogue, *, since: datetime | None = None) -> ReviewPr
     with in_plain_words(), read(catalogue.engine) as session:
         model = models.active(session)
         model_id = model.id if model else _NO_MODEL
-        by_queue = {name: queries.count(session, model_id, name, None) for name in QUEUES}
+        wrong = _by_label(queries.pairs(session, model_id))
+        by_queue = {
+            name: queries.count(session, model_id, Filter(name))
+            for name in QUEUES
+            if name not in {"wrong", "all"}
+        }
+        by_queue = {"wrong": sum(wrong.values())} | by_queue | {"all": products.count(session)}
         return ReviewProgress(
             decided=by_queue["decided"],
-            left=sum(count for name, count in by_queue.items() if name != "decided"),
+            left=sum(by_queue[name] for name in _LEFT),
             today=queries.decided_count(session, since or midnight),
             by_queue=by_queue,
-            by_category=queries.count_by_category(session, model_id, "wrong"),
+            by_category=wrong,
         )
 
 
-def categories(catalogue: Catalogue) -> tuple[str, ...]:
-    """Return the categories to choose from: the active model's, and those that people decided on.
+def _by_label(rows: Sequence[queries.PairRow]) -> dict[str, int]:
+    """Return label → how many of it look wrong, the most first."""
+    counts = Counter[str]()
+    for row in rows:
+        counts[row.label] += row.count
+    return dict(sorted(counts.items(), key=lambda found: (-found[1], found[0])))
 
-    What a feed calls its products is no category before somebody said so, unless the model knows
-    none of its own.
-    """
+
+@dataclass(frozen=True)
+class Choices:
+    """What can be asked for: attributes with values that occur, runs, and who has decided."""
+
+    attributes: dict[str, tuple[str, ...]]
+    runs: tuple[tuple[int, str], ...]  # number, source; the newest first
+    reviewers: tuple[str, ...]
+
+
+def choices(catalogue: Catalogue) -> Choices:
+    """Return what filters can offer; attributes are those of the newest thousand products."""
     with in_plain_words(), read(catalogue.engine) as session:
-        model = models.active(session)
-        decided = decision_queries.labels_decided(session)
-        delivered = [] if model and model.classes else products.label_spellings(session)
-    written: dict[str, str] = {}
-    for label in (*(model.classes if model else ()), *decided, *delivered):
-        if normal_label(label) not in NO_LABEL_WORDS:
-            written.setdefault(normal_label(label), label)
-    return tuple(sorted(written.values(), key=str.casefold))
+        return Choices(
+            attributes=products.attribute_values(session, newest=1000),
+            runs=tuple(run_queries.latest_names(session, 50)),
+            reviewers=tuple(decision_queries.reviewers(session)),
+        )
 
 
 Around = tuple[dict[int, products.ProductRow], dict[int, decision_queries.DecisionRow]]
 
 
 def _around(session: Session, rows: Sequence[queries.ReviewRow]) -> Around:
-    """Return the look-alikes of all rows, and the decisions that stand for them."""
+    """Return the look-alikes and twins of all rows, and the decisions that stand for them."""
     standing = decision_queries.standing(session, [row.product.id for row in rows])
     return evidence.look_alikes(session, rows), standing
 
 
 def _queue_of(row: queries.ReviewRow) -> str:
-    state = row.product.review_state
+    state, score = row.product.review_state, row.score
     if state == "second_look":
         return "second_look"
     if state != "open":
         return "decided"
-    if row.product.label_current is None or (row.score and not row.score.known_label):
+    if row.product.label_current is None:
+        return "unlabelled"
+    if score is not None and not score.known_label:
         return "unknown"
-    return "wrong" if row.score and row.score.looks_wrong else ""
+    return "wrong" if score is not None and score.looks_wrong else ""
 
 
 def _item(
@@ -205,6 +261,8 @@ def _item(
 ) -> QueueItem:
     product, score, settings = row.product, row.score, catalogue.settings
     decision = standing.get(product.id)
+    twin = near.get(score.twin_id) if score and score.twin_id else None
+    seen = evidence.Seen(evidence.labels_around(score, near), decision, twin)
     return QueueItem(
         product_id=product.id,
         sku=product.sku,
@@ -217,9 +275,7 @@ def _item(
         candidates=evidence.candidates(score),
         neighbours=evidence.neighbours(settings, score, near),
         agreement=score.agreement if score else None,
-        evidence=evidence.sentence(
-            product, score, evidence.labels_around(score, near), queue, decision
-        ),
+        evidence=evidence.sentence(product, score, queue, seen),
         thumbnail=ensure_thumbnail(settings, product.stored_image, product.thumbnail),
         image=settings.home / product.stored_image,
         image_sha256=product.image_sha256,
@@ -228,4 +284,7 @@ def _item(
         trained_on=row.trained_on,
         reason=queue,
         note_from_before=decision.note if decision else "",
+        attributes={name: str(value) for name, value in product.attributes.items()},
+        twin=evidence.neighbour(settings, twin) if twin else None,
+        oddity=score.oddity if score else None,
     )

@@ -102,6 +102,12 @@ def labels_decided(session: Session) -> list[str]:
     return [label for label in session.scalars(given) if label is not None]
 
 
+def reviewers(session: Session) -> list[str]:
+    """Return everybody who decided anything, by name."""
+    names = select(Decision.reviewer).distinct().order_by(Decision.reviewer)
+    return list(session.scalars(names))
+
+
 def _with_undone() -> Select[Decision, int | None]:
     undo = aliased(Decision)
     return select(Decision, undo.id).outerjoin(undo, undo.undoes_id == Decision.id)

@@ -54,6 +54,16 @@ def count(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(Product).where(in_the_feed())) or 0
 
 
+def attribute_values(session: Session, *, newest: int) -> dict[str, tuple[str, ...]]:
+    """Return attribute → its values among the newest products, by name."""
+    rows = session.scalars(select(Product.attributes).order_by(Product.id.desc()).limit(newest))
+    found: dict[str, set[str]] = {}
+    for attributes in rows:
+        for name, value in attributes.items():
+            found.setdefault(name, set()).add(str(value))
+    return {name: tuple(sorted(values)) for name, values in sorted(found.items())}
+
+
 def by_id(session: Session, product_id: int) -> ProductRow | None:
     """Return one product."""
     found = session.get(Product, product_id)

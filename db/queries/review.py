@@ -12,11 +12,18 @@ from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from db.queries.products import ProductRow, in_the_feed, row
+from db.queries.wanted import (
+    DECIDED,
+    SCORED,
+    Filter,
+    Sort,
+    conditions,
+    needs_score,
+    order,
+    worth,
+)
 from db.schema import Assessment, Decision, LabelScore, Prediction, Product
 
-QUEUES = ("wrong", "second_look", "unknown", "decided")
-DECIDED = ("kept", "changed", "not_product")
-_SCORED = ("wrong", "unknown")  # the queues that depend on the assessment
 _AT_ONCE = 500  # ids in one IN list; SQLite takes 32,766 at most
 
 
@@ -34,6 +41,8 @@ class ScoreRow:
     looks_wrong: bool
     neighbours: tuple[int, ...]
     agreement: float | None
+    twin_id: int | None = None
+    oddity: float | None = None
 
 
 @dataclass(frozen=True)
@@ -58,59 +67,59 @@ class ReviewRow:
 def page(
     session: Session,
     model_version_id: int,
-    queue: str,
-    category: str | None,
-    suggestion: str | None = None,
+    wanted: Filter,
+    sort: Sort,
     *,
     offset: int,
     limit: int | None,
 ) -> list[ReviewRow]:
-    """Return a part of one queue, in the order in which it is worked off.
-
-    `category` and `suggestion`, where given, are what the product carries, and what it should.
-    """
-    query = _rows(model_version_id, queue).where(*_members(queue, category, suggestion))
-    query = query.order_by(*_order(queue)).offset(offset).limit(limit)
+    """Return a part of what is wanted, in the order in which it is worked off."""
+    query = _rows(model_version_id, wanted.queue).where(*conditions(wanted, model_version_id))
+    query = query.order_by(*order(wanted.queue, sort)).offset(offset).limit(limit)
     return [_review_row(*found) for found in session.execute(query)]
 
 
-def count(
-    session: Session,
-    model_version_id: int,
-    queue: str,
-    category: str | None,
-    suggestion: str | None = None,
-) -> int:
-    """Return how many products wait in one queue."""
-    query = _counted(model_version_id, queue, func.count(), joined=suggestion is not None)
-    return session.scalar(query.where(*_members(queue, category, suggestion))) or 0
+def count(session: Session, model_version_id: int, wanted: Filter) -> int:
+    """Return how many products are wanted."""
+    query = _counted(model_version_id, wanted, func.count())
+    return session.scalar(query.where(*conditions(wanted, model_version_id))) or 0
+
+
+def ids(
+    session: Session, model_version_id: int, wanted: Filter, *, after: int = 0, limit: int
+) -> list[int]:
+    """Return the products that are wanted, by number, beyond `after`: to walk through them all."""
+    query = _counted(model_version_id, wanted, Product.id).where(
+        *conditions(wanted, model_version_id), Product.id > after
+    )
+    return list(session.scalars(query.order_by(Product.id).limit(limit)))
+
+
+def worths(
+    session: Session, model_version_id: int, product_ids: list[int], attribute: str
+) -> dict[int, float]:
+    """Return product id → its score times the number in `attribute`, where it has both."""
+    query = (
+        select(Product.id, worth(attribute))
+        .join(LabelScore, fresh(model_version_id))
+        .where(Product.id.in_(product_ids))
+    )
+    return {number: value for number, value in session.execute(query) if value is not None}
 
 
 def pairs(session: Session, model_version_id: int) -> list[PairRow]:
     """Return label and suggestion of all that looks wrong, the most wrong ones first."""
-    wrong = func.sum(LabelScore.score)
+    wrong, wanted = func.sum(LabelScore.score), Filter("wrong")
     query = (
         _counted(
-            *(model_version_id, "wrong", Product.label_current, LabelScore.suggestion),
+            *(model_version_id, wanted, Product.label_current, LabelScore.suggestion),
             *(func.count(), wrong),
         )
-        .where(*_members("wrong", None))
+        .where(*conditions(wanted, model_version_id))
         .group_by(Product.label_current, LabelScore.suggestion)
         .order_by(wrong.desc(), Product.label_current, LabelScore.suggestion)
     )
     return [PairRow(*found) for found in session.execute(query)]
-
-
-def count_by_category(session: Session, model_version_id: int, queue: str) -> dict[str, int]:
-    """Return label → how many products of it wait in one queue, the most first."""
-    counts = func.count()
-    query = (
-        _counted(model_version_id, queue, Product.label_current, counts)
-        .where(*_members(queue, None), Product.label_current.is_not(None))
-        .group_by(Product.label_current)
-        .order_by(counts.desc(), Product.label_current)
-    )
-    return dict(session.execute(query).all())
 
 
 def one(session: Session, model_version_id: int, product_id: int) -> ReviewRow | None:
@@ -167,35 +176,6 @@ def decided_count(session: Session, since: datetime | None = None) -> int:
     return session.scalar(made) or 0
 
 
-def _members(
-    queue: str, category: str | None, suggestion: str | None = None
-) -> list[ColumnElement[bool]]:
-    by_queue: dict[str, list[ColumnElement[bool]]] = {
-        "wrong": [Product.review_state == "open", LabelScore.looks_wrong.is_(True)],
-        "second_look": [Product.review_state == "second_look"],
-        "unknown": [
-            Product.review_state == "open",
-            or_(Product.label_current.is_(None), LabelScore.known_label.is_(False)),
-        ],
-        "decided": [Product.review_state.in_(DECIDED)],
-    }
-    conditions = [*by_queue[queue], in_the_feed()]
-    if category is not None:
-        conditions.append(Product.label_current == category)
-    if suggestion is not None:
-        conditions.append(LabelScore.suggestion == suggestion)
-    return conditions
-
-
-def _order(queue: str) -> list[Any]:
-    if queue == "wrong":
-        return [LabelScore.score.desc().nulls_last(), Product.id]
-    if queue == "unknown":
-        return [LabelScore.confidence.desc().nulls_last(), Product.id]
-    last = select(func.max(Decision.id)).where(Decision.product_id == Product.id)
-    return [last.scalar_subquery().desc().nulls_last(), Product.id.desc()]
-
-
 def fresh(model_version_id: int) -> ColumnElement[bool]:
     """Return the condition that a score is about the product's present photo and label."""
     return and_(
@@ -215,18 +195,18 @@ def _rows(model_version_id: int, queue: str = "") -> Select[Product, LabelScore,
     )
     return (
         select(Product, LabelScore, Assessment.classes, Prediction.trained_on)
-        # An inner join lets "wrong" start from the index of what is flagged, not from all products.
-        .join(LabelScore, fresh(model_version_id), isouter=queue != "wrong")
+        # An inner join lets a query start from the index of what is flagged, not from all products.
+        .join(LabelScore, fresh(model_version_id), isouter=queue not in SCORED)
         .outerjoin(Assessment, Assessment.id == LabelScore.assessment_id)
         .outerjoin(Prediction, seen)
     )
 
 
-def _counted(model_version_id: int, queue: str, *columns: Any, joined: bool = False) -> Select[Any]:
+def _counted(model_version_id: int, wanted: Filter, *columns: Any) -> Select[Any]:
     query = select(*columns).select_from(Product)
-    if queue not in _SCORED and not joined:
+    if wanted.queue not in SCORED and not needs_score(wanted):
         return query
-    return query.join(LabelScore, fresh(model_version_id), isouter=queue != "wrong")
+    return query.join(LabelScore, fresh(model_version_id), isouter=wanted.queue not in SCORED)
 
 
 def _review_row(
@@ -242,5 +222,7 @@ def _review_row(
             *(score.suggestion, score.confidence, score.score, score.looks_wrong),
             neighbours=tuple(score.neighbours),
             agreement=score.agreement,
+            twin_id=score.twin_id,
+            oddity=score.oddity,
         )
     return ReviewRow(row(product), judged, bool(trained_on))

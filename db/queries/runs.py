@@ -100,6 +100,12 @@ def one(session: Session, run_id: int) -> RunRow | None:
     return next(iter(_runs(session, _with_model().where(Run.id == run_id))), None)
 
 
+def latest_names(session: Session, limit: int) -> list[tuple[int, str]]:
+    """Return number and source of runs, the newest first."""
+    query = select(Run.id, Run.source).order_by(Run.id.desc()).limit(limit)
+    return [(number, source) for number, source in session.execute(query)]
+
+
 def with_page(session: Session, limit: int) -> list[RunRow]:
     """Return ended runs that were asked for a page, the newest first."""
     query = _with_model().where(Run.page != "", Run.state != "running")

@@ -128,7 +128,7 @@ class Office:
             lambda: review.review_queue(self._catalogue),
             lambda: runs.list_runs(self._catalogue),
             lambda: revision(self._catalogue, "products", "labels"),
-            lambda: review.review_queue(self._catalogue, queue="second_look"),
+            lambda: review.review_queue(self._catalogue, review.Filter("second_look")),
         )
         while not self.closed.wait(THINKS):
             pages[number % len(pages)]()

@@ -30,8 +30,12 @@ def test_the_briefing_agrees_with_the_pages_it_leads_to(
     assert briefing.last_run is not None
     assert briefing.last_run.id == seeded.run_id
     assert briefing.looks_wrong == review.review_queue(catalogue).total == 6
-    assert briefing.second_look == review.review_queue(catalogue, queue="second_look").total == 1
-    assert briefing.unknown == review.review_queue(catalogue, queue="unknown").total == 2
+    assert (
+        briefing.second_look
+        == review.review_queue(catalogue, review.Filter("second_look")).total
+        == 1
+    )
+    assert briefing.unknown == review.review_queue(catalogue, review.Filter("unknown")).total == 2
     assert briefing.progress == review.progress(catalogue)
     assert briefing.model is not None
     assert briefing.model.version == seeded.version

@@ -141,7 +141,7 @@ def test_a_label_that_is_no_category_can_be_kept(
 ) -> None:
     desk(seeded.unknown_ids[0], "keep")
     assert state(catalogue, seeded.unknown_ids[0]) == ("Polo", "kept")
-    assert review.review_queue(catalogue, queue="unknown").total == 1
+    assert review.review_queue(catalogue, review.Filter("unknown")).total == 1
 
 
 @pytest.mark.parametrize("label", ["trousers", "", None, "Not sure"])

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from catalog_ai.services.evidence import candidates, sentence
+from catalog_ai.services.evidence import Seen, candidates, sentence
 from db.queries.decisions import DecisionRow
 from db.queries.products import ProductRow
 from db.queries.review import ScoreRow
@@ -89,7 +89,7 @@ KEPT = DecisionRow(
     ],
 )
 def test_the_look_alikes_in_a_sentence(around: list[str | None], expected: str) -> None:
-    assert sentence(PRODUCT, SCORE, around, "wrong", None) == expected
+    assert sentence(PRODUCT, SCORE, "wrong", Seen(around)) == expected
 
 
 def test_an_unknown_label_is_named_as_it_came() -> None:
@@ -97,22 +97,21 @@ def test_an_unknown_label_is_named_as_it_came() -> None:
         replace(PRODUCT, label_current="Polo"),
         replace(SCORE, known_label=False, label="Polo"),
     )
-    assert sentence(product, score, ["dress"] * 2, "unknown", None) == (
-        "Delivered as Polo, which is no category of the model; "
-        "2 of its 2 closest look-alikes are dress."
+    assert sentence(product, score, "unknown", Seen(["dress"] * 2)) == (
+        "Delivered as Polo, which is no category yet; 2 of its 2 closest look-alikes are dress."
     )
 
 
 def test_no_label_at_all() -> None:
     product = replace(PRODUCT, label_current=None)
     score = replace(SCORE, label=None, known_label=False)
-    assert sentence(product, score, [None, None, "dress"], "unknown", None) == (
+    assert sentence(product, score, "unlabelled", Seen([None, None, "dress"])) == (
         "Delivered without a label; 1 of its 3 closest look-alikes is dress."
     )
 
 
 def test_before_the_worker_has_looked() -> None:
-    assert "has not looked" in sentence(PRODUCT, None, [], "unknown", None)
+    assert "has not looked" in sentence(PRODUCT, None, "unknown", Seen())
 
 
 @pytest.mark.parametrize(
@@ -150,14 +149,28 @@ def test_why_a_second_look(
     changes: dict[str, Any], product: dict[str, Any], expected: str | None
 ) -> None:
     said = sentence(
-        replace(PRODUCT, **product), SCORE, ["dress"], "second_look", replace(KEPT, **changes)
+        replace(PRODUCT, **product), SCORE, "second_look", Seen(["dress"], replace(KEPT, **changes))
     )
     assert "None" not in said
     assert expected is None or said == expected
 
 
 def test_what_is_decided_says_who() -> None:
-    assert sentence(PRODUCT, SCORE, [], "decided", KEPT) == "Ana kept shirt on 3 Nov 2026."
+    assert (
+        sentence(PRODUCT, SCORE, "decided", Seen(decision=KEPT)) == "Ana kept shirt on 3 Nov 2026."
+    )
+
+
+def test_what_else_brings_a_product_here() -> None:
+    twin = replace(PRODUCT, id=2, sku="AB-2", label_current="skirt")
+    assert sentence(PRODUCT, SCORE, "twins", Seen(twin=twin)) == (
+        "Labelled shirt; AB-2, all but the same photo, is skirt."
+    )
+    assert "no photo of a product" in sentence(PRODUCT, SCORE, "odd", Seen())
+    assert sentence(PRODUCT, SCORE, "disputed", Seen(["dress"], KEPT)) == (
+        "Ana kept shirt on 3 Nov 2026; the model in use now is sure of dress, and "
+        "its closest look-alike is dress."
+    )
 
 
 def test_candidates_are_the_nine_likeliest() -> None:

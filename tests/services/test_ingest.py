@@ -164,7 +164,7 @@ def test_a_feed_that_changes_its_label_asks_for_a_second_look(
         *("dress", "dress"),
         "second_look",
     )
-    item = review.review_queue(shop, queue="second_look").items[0]
+    item = review.review_queue(shop, review.Filter("second_look")).items[0]
     assert "from hat to dress" in item.evidence
     assert "Ana kept hat" in item.evidence
 

@@ -1,0 +1,186 @@
+"""Which products somebody wants to see, and in which order: from words to conditions.
+
+Every queue is answered by an index, so that a page of a million products is drawn from a few
+thousand rows. A partial index is used only where its condition stands in the query as it is.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Float,
+    and_,
+    case,
+    cast,
+    exists,
+    func,
+    literal_column,
+    or_,
+    select,
+)
+
+from db.queries.products import in_the_feed
+from db.schema import Decision, LabelScore, Product
+
+QUEUES = (
+    *("wrong", "unlabelled", "unknown", "odd", "twins", "second_look", "disputed"),
+    *("decided", "all"),
+)
+SCORED = frozenset({"wrong", "unknown", "odd", "twins", "disputed"})  # nothing without a score
+SORTS = ("score", "value", "newest", "random")
+DECIDED = ("kept", "changed", "not_product")
+CONFIRMED = ("kept", "changed")
+
+_NOT_OPEN: ColumnElement[bool] = literal_column("products.review_state <> 'open'")
+_UNKNOWN: ColumnElement[bool] = literal_column("NOT label_scores.known_label")
+_TWIN: ColumnElement[bool] = literal_column("label_scores.twin_id IS NOT NULL")
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Which products of one of `QUEUES`; what is None or "" is not asked about.
+
+    `category` is what a product carries, `suggestion` what it should. `at_least` is a score, 0..1.
+    `attribute` and `value` go together. `run` is one that brought or changed the product,
+    `reviewer` somebody who decided about it, `search` a part of its SKU or title.
+    """
+
+    queue: str = "wrong"
+    category: str | None = None
+    suggestion: str | None = None
+    at_least: float | None = None
+    attribute: str | None = None
+    value: str | None = None
+    run: int | None = None
+    reviewer: str | None = None
+    state: str | None = None
+    search: str = ""
+
+
+@dataclass(frozen=True)
+class Sort:
+    """One of `SORTS`; "value" is the score times the number in `attribute`."""
+
+    by: str = "score"
+    attribute: str | None = None
+
+
+def conditions(wanted: Filter, model_version_id: int) -> list[ColumnElement[bool]]:
+    """Return what a product that is wanted fulfils; its score is joined."""
+    found = [*_of_queue(wanted.queue, model_version_id), in_the_feed()]
+    if wanted.category is not None:
+        found.append(Product.label_current == wanted.category)
+    if wanted.suggestion is not None:
+        found.append(LabelScore.suggestion == wanted.suggestion)
+    if wanted.at_least is not None:
+        found.append(LabelScore.score >= wanted.at_least)
+    if wanted.attribute and wanted.value is not None:
+        found.append(_text(wanted.attribute) == wanted.value)
+    if wanted.run is not None:
+        found.append(or_(Product.added_run_id == wanted.run, Product.changed_run_id == wanted.run))
+    if wanted.reviewer is not None:
+        by_them = select(Decision.product_id).where(Decision.reviewer == wanted.reviewer)
+        found.append(Product.id.in_(by_them))
+    if wanted.state is not None:
+        found.append(Product.review_state == wanted.state)
+    if wanted.search.strip():
+        words = wanted.search.strip()
+        found.append(
+            or_(
+                Product.sku.icontains(words, autoescape=True),
+                Product.title.icontains(words, autoescape=True),
+            )
+        )
+    return found
+
+
+def needs_score(wanted: Filter) -> bool:
+    """Return whether a condition speaks of the score, where the queue itself does not."""
+    return wanted.suggestion is not None or wanted.at_least is not None
+
+
+def order(queue: str, sort: Sort) -> list[Any]:
+    """Return the order in which a queue is worked off; ties by number, so that pages never mix."""
+    if sort.by == "newest":
+        return [Product.id.desc()]
+    if sort.by == "random":
+        # Knuth's multiplicative hash: every product has a place of its own, the same each time.
+        return [cast(Product.id, BigInteger) * 2_654_435_761 % 4_294_967_291]
+    if sort.by == "value" and sort.attribute:
+        return [worth(sort.attribute).desc().nulls_last(), Product.id]
+    return _usual(queue)
+
+
+def worth(attribute: str) -> ColumnElement[Any]:
+    """Return the score times the number in an attribute; null where there is no number in it."""
+    written = func.replace(_text(attribute), ",", ".")
+    is_number = and_(
+        func.ltrim(written, "0123456789.") == "",
+        written.not_in(("", ".")),
+        written.not_like("%.%.%"),
+    )
+    return LabelScore.score * case((is_number, cast(written, Float)))
+
+
+def _usual(queue: str) -> list[Any]:
+    if queue in {"second_look", "decided"}:
+        last = select(func.max(Decision.id)).where(Decision.product_id == Product.id)
+        return [last.scalar_subquery().desc().nulls_last(), Product.id.desc()]
+    if queue == "unlabelled" or queue == "unknown":
+        return [LabelScore.confidence.desc().nulls_last(), Product.id]
+    if queue == "odd":
+        return [LabelScore.oddity.desc(), Product.id]
+    if queue == "twins":
+        # Both of a pair have each other: side by side, by the lower number of the two.
+        first = case((LabelScore.twin_id < Product.id, LabelScore.twin_id), else_=Product.id)
+        return [first, Product.id]
+    if queue == "all":
+        return [Product.id.desc()]
+    return [LabelScore.score.desc().nulls_last(), Product.id]
+
+
+def _of_queue(queue: str, model_version_id: int) -> list[ColumnElement[bool]]:
+    is_open = Product.review_state == "open"
+    by_queue: dict[str, list[ColumnElement[bool]]] = {
+        "wrong": [is_open, LabelScore.looks_wrong.is_(True)],
+        "unlabelled": [is_open, Product.label_current.is_(None)],
+        "unknown": [is_open, _UNKNOWN, Product.label_current.is_not(None)],
+        "odd": [is_open, LabelScore.looks_odd.is_(True)],
+        "twins": [Product.review_state != "not_product", _TWIN, _differing_twin()],
+        "second_look": [_NOT_OPEN, Product.review_state == "second_look"],
+        "disputed": [
+            _NOT_OPEN,
+            Product.review_state.in_(CONFIRMED),
+            LabelScore.looks_wrong.is_(True),
+            ~_decided_under(model_version_id),
+        ],
+        "decided": [_NOT_OPEN, Product.review_state.in_(DECIDED)],
+        "all": [],
+    }
+    return by_queue[queue]
+
+
+def _differing_twin() -> ColumnElement[bool]:
+    """The twin still carries another label; where people confirmed both, they want it so."""
+    twin = Product.__table__.alias("twin")
+    return exists().where(
+        twin.c.id == LabelScore.twin_id,
+        twin.c.label_current != Product.label_current,
+        twin.c.review_state != "not_product",
+        or_(Product.review_state.not_in(CONFIRMED), twin.c.review_state.not_in(CONFIRMED)),
+    )
+
+
+def _decided_under(model_version_id: int) -> ColumnElement[bool]:
+    """Somebody confirmed the label knowing what this model says: it is not asked about again."""
+    return exists().where(
+        Decision.product_id == Product.id,
+        Decision.model_version_id == model_version_id,
+        Decision.action != "undo",
+    )
+
+
+def _text(attribute: str) -> ColumnElement[str]:
+    return Product.attributes[attribute].as_string()
