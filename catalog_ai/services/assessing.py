@@ -15,8 +15,10 @@ from catalog_ai.curation.label_issues import (
     assess_labels,
     nearest,
 )
-from catalog_ai.data.sources import normal_label, usable_classes
+from catalog_ai.data.sources import normal_label
+from catalog_ai.services import categories
 from catalog_ai.services.catalogue import Catalogue, in_plain_words
+from catalog_ai.services.categories import Names
 from catalog_ai.services.classifying import model_row
 from catalog_ai.services.jobs import Progress
 from db.commands.scores import ScoreRow, replace_scores
@@ -24,6 +26,7 @@ from db.engine import read, write
 from db.queries import decisions, embeddings, models, predictions
 
 FEWEST = 10  # known labels: with fewer, no classifier can be fitted and checked
+_FEWEST_WITHOUT_MODEL = 8  # products that make a label a category where the model knows none
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,7 @@ class _Evidence:
     """N products under the active model; what is not a product photo is left out."""
 
     model: models.ModelRow
-    classes: tuple[str, ...]  # the model's; the labels in use where it knows none
+    classes: tuple[str, ...]  # the catalogue's categories, the model's own first
     product_ids: NDArray[np.int64]
     vectors: NDArray[np.float32]  # (N, D), unit length
     features: NDArray[np.float32] | None  # (N, F); None where a product has none yet
@@ -79,7 +82,8 @@ def _read(catalogue: Catalogue) -> _Evidence:
         kept = [i for i, state in enumerate(table.review_states) if state != "not_product"]
         ids = table.product_ids[kept]
         labels = [table.labels[i] for i in kept]
-        classes = model.classes or tuple(usable_classes(labels))
+        names = categories.known(session, model, without_model=_FEWEST_WITHOUT_MODEL)
+        classes = names.names
         return _Evidence(
             model=model,
             classes=classes,
@@ -89,17 +93,27 @@ def _read(catalogue: Catalogue) -> _Evidence:
             confirmed=np.isin(ids, decisions.confirmed(session)),
             labels=labels,
             image_sha256=[table.image_sha256[i] for i in kept],
-            own_opinion=_own_opinion(session, model, ids.tolist(), len(classes)),
+            own_opinion=_own_opinion(session, model, ids.tolist(), names),
         )
 
 
 def _own_opinion(
-    session: Session, model: models.ModelRow, product_ids: list[int], classes: int
+    session: Session, model: models.ModelRow, product_ids: list[int], names: Names
 ) -> NDArray[np.float32]:
-    """Return (N, classes) probabilities; all alike where the model knows no categories."""
+    """Return (N, C) probabilities; all alike where the model knows no categories.
+
+    What the model takes for a class that was renamed or merged, it takes for that category.
+    """
+    count = len(names.names)
     if not model.classes:
-        return np.full((len(product_ids), classes), 1 / max(1, classes), np.float32)
-    return predictions.probabilities(session, model.id, product_ids, classes)
+        return np.full((len(product_ids), count), 1 / max(1, count), np.float32)
+    said = predictions.probabilities(session, model.id, product_ids, len(model.classes))
+    opinion = np.zeros((len(product_ids), count), np.float32)
+    for number, name in enumerate(model.classes):
+        meant = names.of(name)
+        if meant is not None:
+            opinion[:, names.names.index(meant)] += said[:, number]
+    return opinion
 
 
 def _rows(evidence: _Evidence) -> Iterator[ScoreRow]:

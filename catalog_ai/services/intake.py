@@ -196,7 +196,7 @@ class Intake:
         source, report = self._source, self.report
         report.seen = len(source.items) + len(source.problems)
         report.missing, report.unlisted = list(source.missing), list(source.unlisted)
-        report.unknown_labels = self._wishes.unknown_labels(source, self._classifier.row.classes)
+        report.unknown_labels = self._wishes.unknown_labels(source, self._recorder.understood)
         quarantined = [run_item("quarantined", **asdict(problem)) for problem in source.problems]
         report.refuse(quarantined)
         absent = {"code": "missing", "reason": "the row's photo was not delivered"}

@@ -4,7 +4,7 @@ The feed's label (`label_given`) and the catalogue's (`label_current`) are two t
 stands for as long as the feed keeps delivering the label it was made against.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from catalog_ai.data.sources import normal_label
@@ -22,18 +22,28 @@ class Labels:
 
 
 class Spelling:
-    """The catalogue's way of writing each label: the model's categories first, then what came."""
+    """The catalogue's way of writing each label: its categories first, then what came.
 
-    def __init__(self, categories: Iterable[str], in_use: Iterable[str]) -> None:
+    `aliases` maps `normal_label` of names that were given up to the category that is meant.
+    """
+
+    def __init__(
+        self,
+        categories: Iterable[str],
+        in_use: Iterable[str],
+        aliases: Mapping[str, str] | None = None,
+    ) -> None:
         self._written: dict[str, str] = {}
+        self.aliases: Mapping[str, str] = aliases or {}
         for label in (*categories, *in_use):
             self._written.setdefault(normal_label(label), label)
 
     def of(self, label: str | None) -> str | None:
-        """Return `label` in the catalogue's spelling; a new one stays as it came, and is learnt."""
+        """Return `label` as the catalogue has it; a new one stays as it came, and is learnt."""
         if label is None or not label.strip():
             return None
-        return self._written.setdefault(normal_label(label), label.strip())
+        meant = self.aliases.get(normal_label(label), label)
+        return self._written.setdefault(normal_label(meant), meant.strip())
 
 
 def same_label(one: str | None, other: str | None) -> bool:
@@ -52,9 +62,10 @@ def follow_feed(before: Labels, delivered: str | None, spelling: Spelling) -> La
         return before
     if before.review_state not in DECIDED:
         return Labels(delivered, spelling.of(delivered), before.review_state)
-    if before.review_state != "not_product" and same_label(before.current, delivered):
+    meant = spelling.of(delivered)
+    if before.review_state != "not_product" and same_label(before.current, meant):
         return Labels(delivered, before.current, before.review_state)
-    return Labels(delivered, spelling.of(delivered), "second_look")
+    return Labels(delivered, meant, "second_look")
 
 
 def with_new_photo(before: Labels) -> Labels:

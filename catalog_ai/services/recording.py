@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from catalog_ai.data.sources import SourceItem
 from catalog_ai.images import DECODER_VERSION
+from catalog_ai.services import categories
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.classifying import Classifier
 from catalog_ai.services.labelling import Labels, Spelling, follow_feed, with_new_photo
@@ -47,7 +48,10 @@ class Delivered:
 
 
 class Recorder:
-    """Writes what was delivered, and counts in `report`; a dry one only counts."""
+    """Writes what was delivered, and counts in `report`; a dry one only counts.
+
+    `understood` are the words of a feed that mean a category; none where the model knows none.
+    """
 
     def __init__(
         self, catalogue: Catalogue, classifier: Classifier, report: IngestReport, *, dry: bool
@@ -57,9 +61,11 @@ class Recorder:
         self._report = report
         self._dry = dry
         with read(catalogue.engine) as session:
+            names = categories.known(session, classifier.row)
             in_use = products.label_spellings(session)
             self.refused = products.refused_photos(session, DECODER_VERSION)
-        self._spelling = Spelling(classifier.row.classes, in_use)
+        self.understood = (*names.names, *names.aliases) if classifier.row.classes else ()
+        self._spelling = Spelling(names.names, in_use, names.aliases)
 
     def write(self, group: Sequence[Delivered], outputs: Mapping[str, commands.Output]) -> None:
         """Write one group in one transaction, or nothing where nothing has changed.
@@ -88,7 +94,8 @@ class Recorder:
         topics = ("runs", "products", "labels", "embeddings")
         with write(self._catalogue.engine, touches=topics if group else ("runs",)) as session:
             commands.store_refused(session, self._newly_refused(items, now))
-            # Read again: a person may have decided since the photos were looked up.
+            # Read again: a person may have decided since the photos were looked up, or renamed.
+            self._spelling.aliases = categories.aliases(session)
             there = products.by_skus(session, [one.sku for one in group], to_change=True)
             new = {one.sku: self._columns(one, None) for one in group if one.sku not in there}
             rows = [{"sku": sku, "added_run_id": run_id, **row} for sku, row in new.items()]

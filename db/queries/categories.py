@@ -1,0 +1,215 @@
+"""Read categories: what people say of them, what products carry, and where two of them meet.
+
+Names are compared by `normal_label`, which no database knows: spellings come back as they are.
+"""
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func, select
+from sqlalchemy.orm import Session, aliased
+
+from db.queries.products import ProductRow, in_the_feed, row
+from db.queries.review import fresh
+from db.schema import Assessment, Batch, Category, LabelScore, Overlap, Product
+
+_AT_ONCE = 500  # values in one IN list; SQLite takes 32,766 at most
+
+
+@dataclass(frozen=True)
+class CategoryRow:
+    """What people say of one name; the fields are those of `schema.Category`."""
+
+    name: str
+    normal_name: str
+    renamed_to: str | None
+    created_by: str
+    created_at: datetime
+
+
+@dataclass(frozen=True)
+class LabelCount:
+    """How many products of the feed carry a label, in one state of their review."""
+
+    label: str
+    state: str
+    products: int
+
+
+@dataclass(frozen=True)
+class OverlapRow:
+    """Two categories that run into each other, as an assessment saw it; `border` are products."""
+
+    one: str
+    other: str
+    share: float
+    products: int
+    border: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class BatchRow:
+    """One renaming; `undone` says that a later batch takes it back."""
+
+    id: int
+    words: str
+    parameters: dict[str, Any]
+    products: int
+    reviewer: str
+    made_at: datetime
+    undone: bool
+
+
+def all_rows(session: Session) -> list[CategoryRow]:
+    """Return what was added and what was given up, in the order in which that happened."""
+    names = CategoryRow.__dataclass_fields__
+    rows = session.scalars(select(Category).order_by(Category.id))
+    return [CategoryRow(**{name: getattr(found, name) for name in names}) for found in rows]
+
+
+def label_counts(session: Session) -> list[LabelCount]:
+    """Return how many products of the feed carry each label in each state.
+
+    An index on label and state answers for all products, another for the few that were retired.
+    """
+    counts: dict[tuple[str, str], int] = {}
+    gone = _counted().where(Product.retired_run_id.is_not(None))
+    for query, sign in ((_counted(), 1), (gone, -1)):
+        for label, state, products in session.execute(query):
+            if label is not None:
+                key = label, state
+                counts[key] = counts.get(key, 0) + sign * products
+    return [LabelCount(*key, products) for key, products in sorted(counts.items())]
+
+
+def _counted() -> Select[str | None, str, int]:
+    columns = Product.label_current, Product.review_state
+    return select(*columns, func.count()).group_by(*columns)
+
+
+def wrong_counts(session: Session, model_version_id: int) -> dict[str, int]:
+    """Return label → how many open products of it look wrong."""
+    query = (
+        select(Product.label_current, func.count())
+        .join(LabelScore, fresh(model_version_id))
+        .where(LabelScore.looks_wrong.is_(True), Product.review_state == "open", in_the_feed())
+        .group_by(Product.label_current)
+    )
+    return {label: products for label, products in session.execute(query) if label is not None}
+
+
+def suggested(
+    session: Session, model_version_id: int, labels: Collection[str]
+) -> dict[str, dict[str, int]]:
+    """Return label → what its products look like → how many of them."""
+    found: dict[str, dict[str, int]] = {}
+    for part in _parts(labels):
+        query = (
+            select(Product.label_current, LabelScore.suggestion, func.count())
+            .join(LabelScore, fresh(model_version_id))
+            .where(Product.label_current.in_(part), LabelScore.suggestion != "")
+            .group_by(Product.label_current, LabelScore.suggestion)
+        )
+        for label, suggestion, products in session.execute(query):
+            found.setdefault(label or "", {})[suggestion] = products
+    return found
+
+
+def examples(session: Session, labels: Collection[str], limit: int) -> list[ProductRow]:
+    """Return the newest products of the feed that carry one of these labels."""
+    query = (
+        select(Product)
+        .where(Product.label_current.in_(list(labels)[:_AT_ONCE]), in_the_feed())
+        .order_by(Product.id.desc())
+        .limit(limit)
+    )
+    return [row(found) for found in session.scalars(query)]
+
+
+def carrying(session: Session, labels: Collection[str]) -> int:
+    """Return how many products carry one of these labels, retired ones too."""
+    query = select(func.count()).select_from(Product)
+    parts = (query.where(Product.label_current.in_(part)) for part in _parts(labels))
+    return sum(session.scalar(part) or 0 for part in parts)
+
+
+def spellings(session: Session) -> list[str]:
+    """Return every label that a product carries, retired ones too, by name."""
+    query = select(Product.label_current).distinct().order_by(Product.label_current)
+    return [label for label in session.scalars(query) if label is not None]
+
+
+def delivered_as(session: Session, label: str) -> list[str]:
+    """Return the feed's words for the products that carry `label`."""
+    query = select(Product.label_given).where(Product.label_current == label).distinct()
+    return sorted(word for word in session.scalars(query) if word)
+
+
+def overlaps(session: Session, model_version_id: int) -> list[OverlapRow]:
+    """Return the pairs that run into each other, the worst first."""
+    query = (
+        select(Overlap)
+        .join(Assessment, Assessment.id == Overlap.assessment_id)
+        .where(Assessment.model_version_id == model_version_id)
+        .order_by(Overlap.share.desc(), Overlap.one, Overlap.other)
+    )
+    return [
+        OverlapRow(found.one, found.other, found.share, found.products, tuple(found.border))
+        for found in session.scalars(query)
+    ]
+
+
+def border(
+    session: Session, model_version_id: int, product_ids: Sequence[int]
+) -> dict[int, tuple[ProductRow, bytes, tuple[str, ...]]]:
+    """Return product id → product, its probabilities ("<f4") and the categories they follow."""
+    query = (
+        select(Product, LabelScore.probabilities, Assessment.classes)
+        .join(LabelScore, LabelScore.product_id == Product.id)
+        .join(Assessment, Assessment.id == LabelScore.assessment_id)
+        .where(
+            LabelScore.model_version_id == model_version_id,
+            LabelScore.image_sha256 == Product.image_sha256,
+            Product.review_state != "not_product",
+            in_the_feed(),
+        )
+    )
+    return {
+        product.id: (row(product), shares, tuple(classes))
+        for part in _parts(product_ids)
+        for product, shares, classes in session.execute(query.where(Product.id.in_(part)))
+    }
+
+
+def renamings(session: Session, limit: int) -> list[BatchRow]:
+    """Return renamings, the newest first."""
+    query = _renamings().order_by(Batch.id.desc()).limit(limit)
+    return [_batch_row(*found) for found in session.execute(query)]
+
+
+def renaming_by_key(session: Session, request_key: str) -> BatchRow | None:
+    """Return the renaming that was stored under this key, if it was."""
+    found = session.execute(_renamings().where(Batch.request_key == request_key)).first()
+    return None if found is None else _batch_row(*found)
+
+
+def _renamings() -> Select[Batch, int | None]:
+    undo = aliased(Batch)
+    return (
+        select(Batch, undo.id)
+        .outerjoin(undo, undo.undoes_id == Batch.id)
+        .where(Batch.kind == "rename")
+    )
+
+
+def _batch_row(found: Batch, undone_by: int | None) -> BatchRow:
+    fields = [name for name in BatchRow.__dataclass_fields__ if name != "undone"]
+    values = {name: getattr(found, name) for name in fields}
+    return BatchRow(**values, undone=undone_by is not None)
+
+
+def _parts(values: Iterable[Any]) -> Iterable[list[Any]]:
+    known = list(dict.fromkeys(values))
+    return (known[start : start + _AT_ONCE] for start in range(0, len(known), _AT_ONCE))
