@@ -14,6 +14,7 @@ from catalog_ai.services.evidence import what_was_done
 from catalog_ai.services.labelling import same_label
 from catalog_ai.services.photos import ensure_thumbnail
 from catalog_ai.services.review import categories
+from db.commands import claims
 from db.commands import decisions as commands
 from db.commands.decisions import NewDecision
 from db.engine import read, write
@@ -193,6 +194,7 @@ def _store(session: Session, decision: NewDecision, product: products.ProductRow
     stored = commands.decide(session, decision, product.version, datetime.now(UTC))
     if stored is None:
         raise ConflictError(_overtaken(session, product))
+    claims.release(session, [product.id])
     words = _sentence(product.sku, decision.action, decision.label_before, decision.label_after)
     return Decided(stored, product.id, product.sku, words)
 

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 TOPICS = (
     *("products", "labels", "scores", "embeddings", "models"),
-    *("runs", "jobs", "projections", "notes", "exports"),
+    *("runs", "jobs", "projections", "notes", "exports", "trials", "views"),
 )
 # One statement, so that two first writers on a server cannot both insert the row.
 _RAISE = text(
