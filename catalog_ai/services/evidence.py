@@ -51,8 +51,11 @@ def candidates(score: ScoreRow | None) -> tuple[Candidate, ...]:
     """Return up to nine categories, the likeliest first."""
     if score is None or not score.classes:
         return ()
-    shares = from_blob(score.probabilities, len(score.classes)).tolist()
-    ranked = sorted(zip(score.classes, shares, strict=True), key=lambda pair: -pair[1])
+    shares: dict[str, float] = {}  # of two that were merged since, the sum
+    numbers = from_blob(score.probabilities, len(score.classes)).tolist()
+    for name, share in zip(score.classes, numbers, strict=True):
+        shares[name] = shares.get(name, 0.0) + share
+    ranked = sorted(shares.items(), key=lambda pair: -pair[1])
     return tuple(Candidate(label, share) for label, share in ranked[:CHOICES])
 
 
