@@ -14,16 +14,16 @@ from catalog_ai.services.evidence import what_was_done
 from catalog_ai.services.labelling import same_label
 from catalog_ai.services.photos import ensure_thumbnail
 from catalog_ai.services.review import categories
-from db.commands import claims
+from db.commands import claims, rechecks
 from db.commands import decisions as commands
 from db.commands.decisions import NewDecision
 from db.engine import read, write
+from db.queries import batches, models, products
 from db.queries import decisions as queries
-from db.queries import models, products
 from db.queries import review as review_queries
 
 MAX_NAME = 120
-_STATES = {
+STATES = {
     "keep": "kept",
     "accept": "changed",
     "relabel": "changed",
@@ -32,7 +32,9 @@ _STATES = {
 }
 _LOOK_AGAIN = 200  # decisions: then labels are judged anew, by what people said of the others
 _NO_MODEL = 0  # no model has this id: then no product has a score
-ACTIONS = tuple(_STATES)
+ACTIONS = tuple(STATES)
+Standing = products.ProductRow | batches.Subject  # a product as it is now
+Made = queries.DecisionRow | batches.Member  # a stored decision
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,7 @@ def decide(
             label_before=product.label_current,
             label_after=product.label_current,
             state_before=product.review_state,
-            state_after=_STATES[action],
+            state_after=STATES[action],
             suggestion=score.suggestion if score else None,
             score=score.score if score else None,
             image_sha256=product.image_sha256,
@@ -119,9 +121,14 @@ def decide(
         if chosen is not None:
             decision = _with_label(decision, chosen)
         decided = _store(session, decision, product)
-    if decided.decision_id % _LOOK_AGAIN == 0:
-        jobs.enqueue(catalogue, "assess")
+    look_again(catalogue, decided.decision_id, decided.decision_id)
     return decided
+
+
+def look_again(catalogue: Catalogue, first: int, last: int) -> None:
+    """Ask for labels to be judged anew where enough was decided, as of decisions first to last."""
+    if last // _LOOK_AGAIN > (first - 1) // _LOOK_AGAIN:
+        jobs.enqueue(catalogue, "assess")
 
 
 def undo(catalogue: Catalogue, decision_id: int, *, reviewer: str, request_key: str) -> Decided:
@@ -170,9 +177,7 @@ def _undoable(
     product = _product(session, before)
     if queries.standing(session, [product.id])[product.id].id != before.id:
         raise ConflictError(_overtaken(session, product))
-    now = (product.label_current, product.review_state, product.image_sha256)
-    then = (before.label_after, before.state_after, before.image_sha256)
-    if now != then or not same_label(product.label_given, before.label_given):
+    if not is_as_left(product, before):
         raise ConflictError(
             f"another label or photo was delivered for {product.sku} since: look at it again and "
             "decide anew"
@@ -180,12 +185,23 @@ def _undoable(
     return before, product
 
 
+def is_as_left(product: Standing, before: Made) -> bool:
+    """Return whether a product is as a decision left it: same label, state, photo and feed."""
+    now = (product.label_current, product.review_state, product.image_sha256)
+    then = (before.label_after, before.state_after, before.image_sha256)
+    return now == then and same_label(product.label_given, before.label_given)
+
+
 def decisions(
-    catalogue: Catalogue, *, product_id: int | None = None, limit: int | None = 50
+    catalogue: Catalogue,
+    *,
+    product_id: int | None = None,
+    single: bool = False,
+    limit: int | None = 50,
 ) -> tuple[DecisionView, ...]:
-    """Return decisions, the newest first; `limit` None for all."""
+    """Return decisions, the newest first; `limit` None for all, `single` ones or batches too."""
     with in_plain_words(), read(catalogue.engine) as session:
-        rows = queries.latest(session, product_id=product_id, limit=limit)
+        rows = queries.latest(session, product_id=product_id, single=single, limit=limit)
         known = products.by_ids(session, [row.product_id for row in rows])
     return tuple(_view(catalogue, row, known[row.product_id]) for row in rows)
 
@@ -195,6 +211,10 @@ def _store(session: Session, decision: NewDecision, product: products.ProductRow
     if stored is None:
         raise ConflictError(_overtaken(session, product))
     claims.release(session, [product.id])
+    if decision.undoes_id is None:
+        rechecks.pick(session, [stored])
+    else:
+        rechecks.reopen(session, decision.undoes_id)
     words = _sentence(product.sku, decision.action, decision.label_before, decision.label_after)
     return Decided(stored, product.id, product.sku, words)
 
@@ -238,7 +258,11 @@ def _category(catalogue: Catalogue, label: str | None) -> str:
 
 def _overtaken(session: Session, product: products.ProductRow) -> str:
     """Return who decided what in between, and that nothing else was stored."""
-    last = queries.standing(session, [product.id]).get(product.id)
+    return overtaken(product, queries.standing(session, [product.id]).get(product.id))
+
+
+def overtaken(product: Standing, last: queries.DecisionRow | None) -> str:
+    """Return who decided what in between; `last` is the product's latest decision that stands."""
     if last is None or last.state_after != product.review_state:
         return f"{product.sku} has changed since you saw it: look again and decide once more."
     return (

@@ -1,12 +1,15 @@
 """Write decisions: one append-only row each, and the product as it stands after."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
 from db.schema import Decision, Product
+
+_AT_ONCE = 500  # ids in one IN list; SQLite takes 32,766 at most
 
 
 @dataclass(frozen=True)
@@ -28,6 +31,7 @@ class NewDecision:
     note: str
     request_key: str
     undoes_id: int | None = None
+    batch_id: int | None = None
 
 
 def decide(session: Session, decision: NewDecision, seen_version: int, now: datetime) -> int | None:
@@ -52,3 +56,31 @@ def decide(session: Session, decision: NewDecision, seen_version: int, now: date
     session.add(row)
     session.flush()
     return row.id
+
+
+def decide_many(session: Session, decisions: Sequence[NewDecision], now: datetime) -> None:
+    """Store decisions about as many products, and what they make of them.
+
+    The products must have been read in this same transaction: in it nobody else can change them.
+    """
+    for start in range(0, len(decisions), _AT_ONCE):
+        part = decisions[start : start + _AT_ONCE]
+        rows = [vars(decision) | {"decided_at": now} for decision in part]
+        # With RETURNING they go as one statement, which a server answers ten times as fast.
+        session.execute(insert(Decision.__table__).returning(Decision.__table__.c.id), rows)
+        outcomes: dict[tuple[str | None, str], list[int]] = {}
+        for decision in part:
+            outcome = decision.label_after, decision.state_after
+            outcomes.setdefault(outcome, []).append(decision.product_id)
+        for (label, state), product_ids in outcomes.items():
+            session.execute(
+                update(Product)
+                .where(Product.id.in_(product_ids))
+                .values(
+                    label_current=label,
+                    review_state=state,
+                    version=Product.version + 1,
+                    updated_at=now,
+                )
+                .execution_options(synchronize_session=False)
+            )

@@ -34,10 +34,16 @@ class DecisionRow:
 
 
 def latest(
-    session: Session, *, product_id: int | None = None, limit: int | None = 50
+    session: Session,
+    *,
+    product_id: int | None = None,
+    single: bool = False,
+    limit: int | None = 50,
 ) -> list[DecisionRow]:
-    """Return decisions, the newest first; `limit` None for all."""
+    """Return decisions, the newest first; `limit` None for all, `single` ones or batches too."""
     query = _with_undone().order_by(Decision.id.desc()).limit(limit)
+    if single:
+        query = query.where(Decision.batch_id.is_(None))
     if product_id is not None:
         query = query.where(Decision.product_id == product_id)
     return [_row(found, undone) for found, undone in session.execute(query)]

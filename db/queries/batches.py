@@ -1,0 +1,190 @@
+"""Read batches, what each did, and what is known of products before one decides about many."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, func, null, select
+from sqlalchemy.orm import Session, aliased
+
+from db.queries.review import fresh
+from db.queries.wanted import SCORED, Filter, conditions, needs_score
+from db.schema import Batch, Decision, LabelScore, Product
+
+_AT_ONCE = 500  # ids in one IN list; SQLite takes 32,766 at most
+
+
+@dataclass(frozen=True)
+class BatchRow:
+    """One batch; `undone_by` is who took it back, "" where it stands.
+
+    `last_decision_id` is None where it changed no product.
+    """
+
+    id: int
+    kind: str
+    words: str
+    parameters: dict[str, Any]
+    products: int
+    reviewer: str
+    undoes_id: int | None
+    request_key: str
+    made_at: datetime
+    undone_by: str
+    last_decision_id: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A product as it stands, with what is suggested for it; `suggestion` is None without any."""
+
+    id: int
+    sku: str
+    label_given: str | None
+    label_current: str | None
+    review_state: str
+    version: int
+    image_sha256: str
+    suggestion: str | None
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Products of one label and suggestion; the two sums tell whether they are the same ones."""
+
+    label: str | None
+    suggestion: str | None
+    count: int
+    ids: int
+    versions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A decision of a batch; `undone_by` is who took it back on its own, "" where nobody did."""
+
+    id: int
+    product_id: int
+    label_given: str | None
+    label_before: str | None
+    label_after: str | None
+    state_before: str
+    state_after: str
+    image_sha256: str
+    suggestion: str | None
+    score: float | None
+    undone_by: str
+
+
+def by_id(session: Session, batch_id: int) -> BatchRow | None:
+    """Return one batch."""
+    found = session.execute(_batches().where(Batch.id == batch_id)).first()
+    return None if found is None else _row(*found)
+
+
+def by_request_key(session: Session, request_key: str) -> BatchRow | None:
+    """Return the batch that was stored under this key, if it was."""
+    found = session.execute(_batches().where(Batch.request_key == request_key)).first()
+    return None if found is None else _row(*found)
+
+
+def latest(session: Session, limit: int | None = 20) -> list[BatchRow]:
+    """Return batches, the newest first; `limit` None for all."""
+    query = _batches().order_by(Batch.id.desc()).limit(limit)
+    return [_row(*found) for found in session.execute(query)]
+
+
+def members(
+    session: Session, batch_id: int, *, after: int = 0, limit: int | None = None
+) -> list[Member]:
+    """Return the decisions of a batch by number, beyond `after`."""
+    undo = aliased(Decision)
+    names = [name for name in Member.__dataclass_fields__ if name != "undone_by"]
+    query = (
+        select(*(getattr(Decision, name) for name in names), func.coalesce(undo.reviewer, ""))
+        .outerjoin(undo, undo.undoes_id == Decision.id)
+        .where(Decision.batch_id == batch_id, Decision.id > after)
+        .order_by(Decision.id)
+        .limit(limit)
+    )
+    return [Member(*found) for found in session.execute(query)]
+
+
+def subjects(session: Session, model_version_id: int, ids: Sequence[int]) -> list[Subject]:
+    """Return products as they stand by id, whether delivered still or not."""
+    columns = [getattr(Product, name) for name in list(Subject.__dataclass_fields__)[:7]]
+    query = (
+        select(*columns, LabelScore.suggestion, LabelScore.score)
+        .outerjoin(LabelScore, fresh(model_version_id))
+        .order_by(Product.id)
+    )
+    wanted = sorted(set(ids))
+    return [
+        Subject(*found)
+        for start in range(0, len(wanted), _AT_ONCE)
+        for found in session.execute(query.where(Product.id.in_(wanted[start : start + _AT_ONCE])))
+    ]
+
+
+def groups(
+    session: Session,
+    model_version_id: int,
+    wanted: Filter,
+    *,
+    by_suggestion: bool,
+    without: Collection[int] = (),
+) -> list[Group]:
+    """Return what is wanted by label and, where asked for, by suggestion, the most first."""
+    suggestion: Any = LabelScore.suggestion if by_suggestion else null()
+    counts = func.count()
+    query = select(
+        *(Product.label_current, suggestion),
+        *(counts, func.sum(Product.id), func.sum(Product.version)),
+    ).select_from(Product)
+    if by_suggestion or wanted.queue in SCORED or needs_score(wanted):
+        outer = wanted.queue not in SCORED
+        query = query.join(LabelScore, fresh(model_version_id), isouter=outer)
+    query = query.where(*conditions(wanted, model_version_id))
+    left_out = sorted(without)
+    for start in range(0, len(left_out), _AT_ONCE):
+        query = query.where(Product.id.not_in(left_out[start : start + _AT_ONCE]))
+    by = (
+        (Product.label_current, LabelScore.suggestion)
+        if by_suggestion
+        else (Product.label_current,)
+    )
+    query = query.group_by(*by).order_by(counts.desc(), *(column.asc() for column in by))
+    return [Group(*found[:3], int(found[3]), int(found[4])) for found in session.execute(query)]
+
+
+def standing_ids(session: Session, product_ids: Sequence[int]) -> dict[int, int]:
+    """Return product id → number of its latest decision that was not taken back."""
+    undo = aliased(Decision)
+    query = (
+        select(Decision.product_id, func.max(Decision.id))
+        .outerjoin(undo, undo.undoes_id == Decision.id)
+        .where(Decision.action != "undo", undo.id.is_(None))
+        .group_by(Decision.product_id)
+    )
+    found: dict[int, int] = {}
+    for start in range(0, len(product_ids), _AT_ONCE):
+        part = product_ids[start : start + _AT_ONCE]
+        rows = session.execute(query.where(Decision.product_id.in_(part)))
+        found.update((product_id, decision_id) for product_id, decision_id in rows)
+    return found
+
+
+def _batches() -> Select[Any]:
+    undo = aliased(Batch)
+    last = select(func.max(Decision.id)).where(Decision.batch_id == Batch.id)
+    return select(Batch, undo.reviewer, last.scalar_subquery()).outerjoin(
+        undo, undo.undoes_id == Batch.id
+    )
+
+
+def _row(found: Batch, undone_by: str | None, last_decision_id: int | None) -> BatchRow:
+    names = list(BatchRow.__dataclass_fields__)[:9]
+    values = {name: getattr(found, name) for name in names}
+    return BatchRow(**values, undone_by=undone_by or "", last_decision_id=last_decision_id)
