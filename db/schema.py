@@ -487,7 +487,7 @@ class RunItem(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     run_id: Mapped[int] = mapped_column(ForeignKey("runs.id"))
-    product_id: Mapped[int | None] = mapped_column(ForeignKey("products.id"))
+    product_id: Mapped[int | None] = mapped_column(ForeignKey("products.id"), index=True)
     sku: Mapped[str] = mapped_column(String(255))
     image: Mapped[str] = mapped_column(Text)
     outcome: Mapped[str] = mapped_column(String(16))

@@ -170,6 +170,9 @@ def upgrade() -> None:
             sa.Column("is_discarded", sa.Boolean(), server_default=sa.false(), nullable=False)
         )
 
+    with op.batch_alter_table("run_items") as run_items:
+        run_items.create_index(run_items.f("ix_run_items_product_id"), ["product_id"], unique=False)
+
     with op.batch_alter_table("products") as products:
         products.create_index(
             "ix_products_decided",
@@ -187,6 +190,9 @@ def downgrade() -> None:
             sqlite_where=sa.text("review_state <> 'open'"),
             postgresql_where=sa.text("review_state <> 'open'"),
         )
+
+    with op.batch_alter_table("run_items") as run_items:
+        run_items.drop_index(run_items.f("ix_run_items_product_id"))
 
     with op.batch_alter_table("model_versions") as model_versions:
         model_versions.drop_column("is_discarded")
