@@ -19,9 +19,11 @@ from catalog_ai.services.catalogue import Catalogue, in_plain_words
 from catalog_ai.services.photos import ensure_thumbnail
 from catalog_ai.services.rename_plan import Plan, plan
 from db.commands import categories as commands
+from db.commands.batches import add_batch
 from db.engine import read, write
+from db.queries import batches as batch_queries
 from db.queries import categories as queries
-from db.queries.categories import CategoryRow
+from db.queries.categories import CategoryRow, RenamingRow
 
 _EXAMPLES = 8
 _CONFIRMED = ("kept", "changed")
@@ -65,17 +67,6 @@ class Renamed:
     sentence: str
 
 
-@dataclass(frozen=True)
-class RenamingView:
-    """One renaming of the past."""
-
-    batch_id: int
-    words: str
-    reviewer: str
-    made_at: datetime
-    undone: bool
-
-
 def preview(catalogue: Catalogue, sources: Sequence[str], to: str) -> Preview:
     """Return what giving `sources` the name `to` would change; several sources are a merge.
 
@@ -112,13 +103,13 @@ def rename(
     reviewer = categories.reviewer_name(reviewer)
     now = datetime.now(UTC)
     with in_plain_words(), write(catalogue.engine, touches=_TOPICS) as session:
-        stored = queries.renaming_by_key(session, request_key)
+        stored = batch_queries.by_request_key(session, request_key)
         if stored is not None:
             return Renamed(stored.id, stored.products, _said(stored.parameters, stored.products))
         found = plan(session, sources, to)
         parameters, products = _parameters(found), queries.carrying(session, found.labels)
         words = f"{_products(products)}: {', '.join(found.sources.values())} → {found.to}"
-        batch_id = commands.add_batch(
+        batch_id = add_batch(
             session, "rename", words, parameters, products, reviewer, request_key, now
         )
         commands.relabel_all(session, found.labels, found.to, batch_id, reviewer, now)
@@ -129,13 +120,10 @@ def rename(
     return Renamed(batch_id, products, _said(parameters, products))
 
 
-def renamings(catalogue: Catalogue, *, limit: int = 10) -> tuple[RenamingView, ...]:
+def renamings(catalogue: Catalogue, *, limit: int = 10) -> tuple[RenamingRow, ...]:
     """Return what was renamed and merged, the newest first."""
     with in_plain_words(), read(catalogue.engine) as session:
-        rows = queries.renamings(session, limit)
-    return tuple(
-        RenamingView(row.id, row.words, row.reviewer, row.made_at, row.undone) for row in rows
-    )
+        return tuple(queries.renamings(session, limit))
 
 
 def forget_renaming(session: Session, batch: Batch) -> None:
@@ -204,9 +192,7 @@ def _foretold(found: Plan, products: int) -> str:
     given_up = [f"“{name}”" for name in found.given_up.values()]
     parts = [f"{_products(products)} would become “{found.to}”."]
     if found.joins:
-        parts.append(
-            f"“{found.to}” has {_products(found.there)} already: the two become one."
-        )
+        parts.append(f"“{found.to}” has {_products(found.there)} already: the two become one.")
     if given_up:
         parts.append(f"A delivery that says {_or(given_up)} is taken as “{found.to}” from then on.")
     return " ".join(parts)

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import String, cast, delete, insert, literal, select, update
 from sqlalchemy.orm import Session
 
-from db.schema import Assessment, Batch, Category, Decision, LabelScore, Product, UtcDateTime
+from db.schema import Assessment, Category, Decision, LabelScore, Product, UtcDateTime
 
 _AT_ONCE = 500  # values in one IN list; SQLite takes 32,766 at most
 
@@ -42,31 +42,6 @@ def forget(session: Session, normal_names: Collection[str]) -> None:
     """Take back what people said of these names."""
     for part in _parts(normal_names):
         session.execute(delete(Category).where(Category.normal_name.in_(part)))
-
-
-def add_batch(
-    session: Session,
-    kind: str,
-    words: str,
-    parameters: dict[str, Any],
-    products: int,
-    reviewer: str,
-    request_key: str,
-    now: datetime,
-) -> int:
-    """Note that many decisions are made as one; return the batch's id."""
-    batch = Batch(
-        kind=kind,
-        words=words,
-        parameters=parameters,
-        products=products,
-        reviewer=reviewer,
-        request_key=request_key,
-        made_at=now,
-    )
-    session.add(batch)
-    session.flush()
-    return batch.id
 
 
 def relabel_all(

@@ -50,13 +50,11 @@ class OverlapRow:
 
 
 @dataclass(frozen=True)
-class BatchRow:
-    """One renaming; `undone` says that a later batch takes it back."""
+class RenamingRow:
+    """One renaming, a batch of decisions; `undone` says that a later batch takes it back."""
 
-    id: int
+    batch_id: int
     words: str
-    parameters: dict[str, Any]
-    products: int
     reviewer: str
     made_at: datetime
     undone: bool
@@ -183,31 +181,20 @@ def border(
     }
 
 
-def renamings(session: Session, limit: int) -> list[BatchRow]:
+def renamings(session: Session, limit: int) -> list[RenamingRow]:
     """Return renamings, the newest first."""
-    query = _renamings().order_by(Batch.id.desc()).limit(limit)
-    return [_batch_row(*found) for found in session.execute(query)]
-
-
-def renaming_by_key(session: Session, request_key: str) -> BatchRow | None:
-    """Return the renaming that was stored under this key, if it was."""
-    found = session.execute(_renamings().where(Batch.request_key == request_key)).first()
-    return None if found is None else _batch_row(*found)
-
-
-def _renamings() -> Select[Batch, int | None]:
     undo = aliased(Batch)
-    return (
+    query = (
         select(Batch, undo.id)
         .outerjoin(undo, undo.undoes_id == Batch.id)
         .where(Batch.kind == "rename")
+        .order_by(Batch.id.desc())
+        .limit(limit)
     )
-
-
-def _batch_row(found: Batch, undone_by: int | None) -> BatchRow:
-    fields = [name for name in BatchRow.__dataclass_fields__ if name != "undone"]
-    values = {name: getattr(found, name) for name in fields}
-    return BatchRow(**values, undone=undone_by is not None)
+    return [
+        RenamingRow(*(found.id, found.words, found.reviewer, found.made_at), undone is not None)
+        for found, undone in session.execute(query)
+    ]
 
 
 def _parts(values: Iterable[Any]) -> Iterable[list[Any]]:
