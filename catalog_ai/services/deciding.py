@@ -199,9 +199,19 @@ def decisions(
     single: bool = False,
     limit: int | None = 50,
 ) -> tuple[DecisionView, ...]:
-    """Return decisions, the newest first; `limit` None for all, `single` ones or batches too."""
+    """Return decisions, the newest first; `limit` None for all, `single` for those of no batch."""
     with in_plain_words(), read(catalogue.engine) as session:
         rows = queries.latest(session, product_id=product_id, single=single, limit=limit)
+        known = products.by_ids(session, [row.product_id for row in rows])
+    return tuple(_view(catalogue, row, known[row.product_id]) for row in rows)
+
+
+def decisions_of_batch(
+    catalogue: Catalogue, batch_id: int, *, after: int = 0, limit: int = 50
+) -> tuple[DecisionView, ...]:
+    """Return decisions of a batch in their order, beyond decision number `after`."""
+    with in_plain_words(), read(catalogue.engine) as session:
+        rows = queries.of_batch(session, batch_id, after=after, limit=limit)
         known = products.by_ids(session, [row.product_id for row in rows])
     return tuple(_view(catalogue, row, known[row.product_id]) for row in rows)
 
@@ -265,10 +275,12 @@ def overtaken(product: Standing, last: queries.DecisionRow | None) -> str:
     """Return who decided what in between; `last` is the product's latest decision that stands."""
     if last is None or last.state_after != product.review_state:
         return f"{product.sku} has changed since you saw it: look again and decide once more."
-    return (
-        f"{what_was_done(last)} {_ago(last.decided_at)}: {product.sku} is as they left it, "
-        "nothing of yours was stored."
-    )
+    return f"{done_when(last)}: {product.sku} is as they left it, nothing of yours was stored."
+
+
+def done_when(decision: queries.DecisionRow) -> str:
+    """Return who decided what and when: "Ana kept dress 5 minutes ago"."""
+    return f"{what_was_done(decision)} {_ago(decision.decided_at)}"
 
 
 def _ago(moment: datetime) -> str:

@@ -31,7 +31,6 @@ class NewDecision:
     note: str
     request_key: str
     undoes_id: int | None = None
-    batch_id: int | None = None
 
 
 def decide(session: Session, decision: NewDecision, seen_version: int, now: datetime) -> int | None:
@@ -58,14 +57,17 @@ def decide(session: Session, decision: NewDecision, seen_version: int, now: date
     return row.id
 
 
-def decide_many(session: Session, decisions: Sequence[NewDecision], now: datetime) -> None:
-    """Store decisions about as many products, and what they make of them.
+def decide_many(
+    session: Session, decisions: Sequence[NewDecision], batch_id: int, now: datetime
+) -> None:
+    """Store the decisions of a batch, each about another product, and what they make of them.
 
     The products must have been read in this same transaction: in it nobody else can change them.
     """
     for start in range(0, len(decisions), _AT_ONCE):
         part = decisions[start : start + _AT_ONCE]
-        rows = [vars(decision) | {"decided_at": now} for decision in part]
+        same = {"batch_id": batch_id, "decided_at": now}
+        rows = [vars(decision) | same for decision in part]
         # With RETURNING they go as one statement, which a server answers ten times as fast.
         session.execute(insert(Decision.__table__).returning(Decision.__table__.c.id), rows)
         outcomes: dict[tuple[str | None, str], list[int]] = {}

@@ -40,12 +40,23 @@ def latest(
     single: bool = False,
     limit: int | None = 50,
 ) -> list[DecisionRow]:
-    """Return decisions, the newest first; `limit` None for all, `single` ones or batches too."""
+    """Return decisions, the newest first; `limit` None for all, `single` for those of no batch."""
     query = _with_undone().order_by(Decision.id.desc()).limit(limit)
     if single:
         query = query.where(Decision.batch_id.is_(None))
     if product_id is not None:
         query = query.where(Decision.product_id == product_id)
+    return [_row(found, undone) for found, undone in session.execute(query)]
+
+
+def of_batch(session: Session, batch_id: int, *, after: int, limit: int) -> list[DecisionRow]:
+    """Return decisions of a batch by number, beyond `after`."""
+    query = (
+        _with_undone()
+        .where(Decision.batch_id == batch_id, Decision.id > after)
+        .order_by(Decision.id)
+        .limit(limit)
+    )
     return [_row(found, undone) for found, undone in session.execute(query)]
 
 

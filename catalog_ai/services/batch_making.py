@@ -1,0 +1,110 @@
+"""Store a batch: its own row, and a decision for each of its products."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from catalog_ai.services import deciding
+from catalog_ai.services.batch_outcome import Outcome, Tally, batch_words, remembered
+from catalog_ai.services.labelling import same_label
+from db.commands import claims
+from db.commands import decisions as commands
+from db.commands.batches import add_batch
+from db.commands.decisions import NewDecision
+from db.queries import decisions as queries
+from db.queries.batches import Member, Subject
+
+_AT_ONCE = 500  # decisions stored at once
+
+
+@dataclass(frozen=True)
+class Maker:
+    """What all decisions of a batch have in common."""
+
+    model_id: int | None
+    reviewer: str
+    request_key: str
+    now: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def decision(self, subject: Subject, action: str, label: str | None) -> NewDecision:
+        """Return a decision as a person makes it: the label that is there already is kept."""
+        if label is not None and same_label(label, subject.label_current):
+            action, label = "keep", None
+        return NewDecision(
+            product_id=subject.id,
+            action=action,
+            label_given=subject.label_given,
+            label_before=subject.label_current,
+            label_after=subject.label_current if label is None else label,
+            state_before=subject.review_state,
+            state_after=deciding.STATES[action],
+            suggestion=subject.suggestion,
+            score=subject.score,
+            image_sha256=subject.image_sha256,
+            model_version_id=self.model_id,
+            reviewer=self.reviewer,
+            note="",
+            request_key=self._key(subject.id),
+        )
+
+    def undo(self, subject: Subject, before: Member) -> NewDecision:
+        """Return the decision that takes another back."""
+        return NewDecision(
+            product_id=subject.id,
+            action="undo",
+            label_given=subject.label_given,
+            label_before=before.label_after,
+            label_after=before.label_before,
+            state_before=before.state_after,
+            state_after=before.state_before,
+            suggestion=before.suggestion,
+            score=before.score,
+            image_sha256=subject.image_sha256,
+            model_version_id=None,
+            reviewer=self.reviewer,
+            note="",
+            request_key=self._key(subject.id),
+            undoes_id=before.id,
+        )
+
+    def _key(self, product_id: int) -> str:
+        """Return the key of one product's decision: 64 characters, however long the batch's is."""
+        return hashlib.sha256(f"{self.request_key}-{product_id}".encode()).hexdigest()
+
+
+def store(
+    session: Session,
+    kind: str,
+    decisions: Sequence[NewDecision],
+    tally: Tally,
+    by: Maker,
+    parameters: dict[str, Any] | None = None,
+    *,
+    words: str = "",
+    undoes_id: int | None = None,
+) -> Outcome:
+    """Store decisions as one batch and return what it did; without any, there is no batch.
+
+    But one that undoes another is stored in any case: it may have given back more than labels.
+    """
+    for decision in decisions:
+        tally.done(decision.label_before, decision.label_after, decision.state_after)
+    outcome = tally.outcome(words=words)
+    if not decisions and undoes_id is None:
+        return outcome
+    before = queries.last_id(session) or 0
+    batch_id = add_batch(
+        *(session, kind, words or batch_words(outcome.changes)),
+        *({**(parameters or {}), **remembered(outcome)}, outcome.products),
+        *(by.reviewer, by.request_key, by.now, undoes_id),
+    )
+    for start in range(0, len(decisions), _AT_ONCE):
+        part = decisions[start : start + _AT_ONCE]
+        commands.decide_many(session, part, batch_id, by.now)
+        claims.release(session, [decision.product_id for decision in part])
+    numbers = before + 1, queries.last_id(session) or 0
+    return replace(tally.outcome(batch_id, words), decisions=numbers)
