@@ -20,6 +20,7 @@ def second_look_asked_by(reviewer: str) -> ColumnElement[bool]:
             last.action != "undo",
             ~exists().where(back.undoes_id == last.id),
         )
+        .correlate(Product)
         .scalar_subquery()
     )
     asked = aliased(Decision)
