@@ -181,6 +181,24 @@ def product_item(catalogue: Catalogue, product_id: int) -> QueueItem | None:
     return _item(catalogue, row, _queue_of(row), *around)
 
 
+def photos(catalogue: Catalogue, product_id: int) -> tuple[Path, ...]:
+    """Return the stored photos of a product, upright and up to 800 pixels, the main one first."""
+    with in_plain_words(), read(catalogue.engine) as session:
+        product = products.by_id(session, product_id)
+        further = products.further_photos(session, [product_id]).get(product_id, ())
+    names = [] if product is None else [product.stored_image]
+    return tuple(
+        catalogue.settings.home / name for name in names + [p.stored_image for p in further]
+    )
+
+
+def met_again(
+    catalogue: Catalogue, row: queries.ReviewRow, near: dict[int, products.ProductRow]
+) -> QueueItem:
+    """Return a product as a reviewer meets it in "wrong", whatever was decided about it."""
+    return _item(catalogue, row, "wrong", near, {})
+
+
 def progress(catalogue: Catalogue, *, since: datetime | None = None) -> ReviewProgress:
     """Return how far reviewing is; `today` counts from `since`, by default midnight UTC."""
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)

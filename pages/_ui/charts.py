@@ -65,18 +65,19 @@ def doubts(
     """
     shown = [[count or None for count in row] for row in counts]
     most = max((count for row in counts for count in row), default=1)
+    named = [[[html.escape(row), html.escape(name)] for name in suggestions] for row in labels]
     drawn = go.Figure(
         go.Heatmap(
             z=shown,
-            x=[_word(name) for name in suggestions],
-            y=[_word(name) for name in labels],
+            customdata=named,
             colorscale="Viridis",
             zmin=0,
             zmax=most,
             showscale=False,
             xgap=2,
             ygap=2,
-            hovertemplate="labelled %{y}, looks like %{x}: %{z}<extra></extra>",
+            hovertemplate="labelled %{customdata[0]}, looks like %{customdata[1]}: %{z}"
+            "<extra></extra>",
         )
     )
     for row, label in enumerate(labels):
@@ -91,13 +92,19 @@ def doubts(
                     text=f"<a href='{address}' target='_self'>{number}</a>",
                     showarrow=False,
                 )
-    layout = _LAYOUT | {"height": 120 + 30 * len(labels)}
+    layout = _LAYOUT | {"height": 150 + 30 * len(labels)}
     drawn.update_layout(
-        xaxis={"side": "top", "title": "looks like", "type": "category"},
-        yaxis={"autorange": "reversed", "title": "labelled", "type": "category"},
+        xaxis={"side": "top", "title": "looks like", **_ticks(suggestions)},
+        yaxis={"autorange": "reversed", "title": "labelled", **_ticks(labels)},
         **layout,
     )
     return drawn
+
+
+def _ticks(names: Sequence[str]) -> dict[str, Any]:
+    """Return an axis by place, not by name: two names may look alike once they are cut."""
+    words = [_word(name) for name in names]
+    return {"tickmode": "array", "tickvals": list(range(len(names))), "ticktext": words}
 
 
 def _word(name: str, most: int = 24) -> str:

@@ -8,7 +8,7 @@ import streamlit as st
 from catalog_ai.services import exporting, jobs
 from catalog_ai.services.catalogue import Catalogue, CatalogueStatus
 from catalog_ai.services.shop import ProductCard
-from pages._ui import frame, viewmodels
+from pages._ui import frame, state, viewmodels
 
 TILE = 148  # pixels; about eight a row at 1280
 
@@ -98,6 +98,19 @@ def cards(
                     icon=":material/image_search:",
                     query_params={"item": str(card.product_id)},
                 )
+
+
+def undo_button(catalogue: Catalogue) -> None:
+    """Offer to take back what was done last, where there is anything."""
+    if state.done() is not None:
+        st.button(
+            "Undo",
+            icon=":material/undo:",
+            shortcut="Z",
+            type="tertiary",
+            on_click=state.undo_last,
+            args=(catalogue,),
+        )
 
 
 def download(catalogue: Catalogue, kind: str, label: str) -> None:

@@ -1,5 +1,7 @@
 """What a page remembers between two clicks: the item in focus, the last decision, its key."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from uuid import uuid4
 
 import streamlit as st
@@ -8,15 +10,24 @@ from catalog_ai.errors import CatalogError
 from catalog_ai.services import deciding
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.deciding import Decided
-from catalog_ai.services.review import QUEUES, QueueItem
+from catalog_ai.services.review import QueueItem
 from pages._ui import frame
 
 ITEM = "item"  # query parameter
-PAGE = "review.page"
+_FOLLOWS = "review.follows"
+_HOLDER = "review.holder"
 _LAST = "review.last"
 _SAID = "review.said"
 _ERROR = "review.error"
 _KEYS = "review.keys"
+
+
+@dataclass(frozen=True)
+class Done:
+    """What was done last in this session, and how it is taken back."""
+
+    product_id: int | None
+    undo: Callable[[Catalogue], str]
 
 
 def focus() -> int | None:
@@ -27,16 +38,38 @@ def focus() -> int | None:
 
 def set_focus(product_id: int | None) -> None:
     """Put an item into the URL, or take it out."""
+    st.session_state[_FOLLOWS] = None
     if product_id is None:
         st.query_params.pop(ITEM, None)
     else:
         st.query_params[ITEM] = str(product_id)
 
 
-def request_key(item: QueueItem) -> str:
-    """Return the key made when this card was drawn: ten clicks on it are one decision."""
+def go_on(product_id: int | None) -> None:
+    """Go on to an item, or to one after it where somebody else has it by then."""
+    set_focus(product_id)
+    st.session_state[_FOLLOWS] = product_id
+
+
+def followed() -> bool:
+    """Return whether the item in the URL came by itself: nobody asked for it by name."""
+    return focus() is not None and st.session_state.get(_FOLLOWS) == focus()
+
+
+def holder() -> str:
+    """Return the name under which this browser session claims what it shows."""
+    return str(st.session_state.setdefault(_HOLDER, uuid4().hex))
+
+
+def request_key(what: str) -> str:
+    """Return the key made when a card was first drawn: ten clicks on it are one decision."""
     keys: dict[str, str] = st.session_state.setdefault(_KEYS, {})
-    return keys.setdefault(f"{item.product_id}.{item.version}", uuid4().hex)
+    return keys.setdefault(what, uuid4().hex)
+
+
+def note_key(item: QueueItem) -> str:
+    """Return under which key a note is typed; it outlives a conflict."""
+    return f"review.note.{item.product_id}"
 
 
 def decide(
@@ -54,15 +87,17 @@ def decide(
             action,
             label=label,
             reviewer=frame.reviewer(),
-            request_key=request_key(item),
+            request_key=request_key(f"{item.product_id}.{item.version}"),
             seen_version=item.version,
             seen_sha256=item.image_sha256,
+            note=str(st.session_state.get(note_key(item)) or ""),
         )
     except CatalogError as error:
-        st.session_state[_ERROR] = str(error)
+        say_error(error)
         return
-    st.session_state[_LAST], st.session_state[_SAID] = decided, decided.sentence
-    set_focus(following)
+    st.session_state[note_key(item)] = ""
+    _decided(decided)
+    go_on(following)
 
 
 def decide_chosen(catalogue: Catalogue, item: QueueItem, following: int | None, key: str) -> None:
@@ -79,15 +114,35 @@ def undo(catalogue: Catalogue, decision_id: int, product_id: int) -> None:
             catalogue, decision_id, reviewer=frame.reviewer(), request_key=f"undo-{decision_id}"
         )
     except CatalogError as error:
-        st.session_state[_ERROR] = str(error)
+        say_error(error)
         return
     st.session_state[_LAST], st.session_state[_SAID] = None, undone.sentence
     set_focus(product_id)
 
 
-def last_decision() -> Decided | None:
-    """Return what was decided last in this session, None where that was taken back."""
-    last: Decided | None = st.session_state.get(_LAST)
+def undo_last(catalogue: Catalogue) -> None:
+    """Take back what was done last in this session, one decision or many."""
+    last = done()
+    if last is None:
+        return
+    try:
+        st.session_state[_SAID] = last.undo(catalogue)
+    except CatalogError as error:
+        say_error(error)
+        return
+    st.session_state[_LAST] = None
+    if last.product_id is not None:
+        set_focus(last.product_id)
+
+
+def remember(sentence: str, last: Done | None) -> None:
+    """Say `sentence` on the next draw, with `last` to be taken back by Undo."""
+    st.session_state[_LAST], st.session_state[_SAID] = last, sentence
+
+
+def done() -> Done | None:
+    """Return what was done last in this session, None where that was taken back."""
+    last: Done | None = st.session_state.get(_LAST)
     return last
 
 
@@ -96,20 +151,21 @@ def last_sentence() -> str:
     return str(st.session_state.get(_SAID, ""))
 
 
-def first_page() -> None:
-    """Begin at the first item again, after another queue or category was chosen."""
-    st.session_state[PAGE] = 1
-    set_focus(None)
-
-
-def show_pair(label: str, suggestion: str) -> None:
-    """Choose the queue of products labelled `label` that look like `suggestion`."""
-    st.session_state["review.queue"] = QUEUES["wrong"]
-    st.session_state["review.category"] = label
-    st.session_state["review.suggestion"] = suggestion
-    first_page()
+def say_error(error: CatalogError) -> None:
+    """Show on the next draw why a click did nothing."""
+    st.session_state[_ERROR] = str(error)
 
 
 def take_error() -> str:
     """Return what went wrong with the last click, once."""
     return str(st.session_state.pop(_ERROR, ""))
+
+
+def _decided(decided: Decided) -> None:
+    def take_back(catalogue: Catalogue) -> str:
+        number = decided.decision_id
+        return deciding.undo(
+            catalogue, number, reviewer=frame.reviewer(), request_key=f"undo-{number}"
+        ).sentence
+
+    remember(decided.sentence, Done(decided.product_id, take_back))

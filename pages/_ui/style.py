@@ -22,8 +22,14 @@ CSS = """
 .photo { display: block; width: 100%; object-fit: contain; background: #fff;
   border: 1px solid #e8e3d9; border-radius: .5rem; }
 .card .photo { height: 178px; } .card.large .photo { height: 340px; }
-.hero .photo { width: auto; max-width: 100%; height: auto; max-height: min(600px, 66vh);
+.hero .photo { width: auto; max-width: 100%; height: auto; max-height: min(600px, 60vh);
   margin: 0 auto; }
+.zoom .photo { width: auto; max-width: 100%; max-height: 82vh; margin: 0 auto .6rem; }
+.note { border-left: 3px solid #d9cfbd; padding-left: .6rem; margin: .3rem 0; font-size: .9rem; }
+.attributes { display: grid; grid-template-columns: max-content 1fr; gap: .1rem .8rem; margin: 0;
+  font-size: .85rem; }
+.attributes dt { color: #7a7468; } .attributes dd { margin: 0; overflow-wrap: anywhere; }
+.twin { width: 148px; }
 .bar { display: grid; grid-template-columns: 9rem 1fr 3rem; gap: .6rem; align-items: center;
   font-size: .88rem; padding: .12rem 0; }
 .bar span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }

@@ -12,15 +12,15 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from catalog_ai.services.deciding import DecisionView
+from catalog_ai.services.evidence import Candidate
 from catalog_ai.services.jobs import JobView
 from catalog_ai.services.map import MapView
-from catalog_ai.services.review import QUEUES, Pair, QueueItem, ReviewProgress
+from catalog_ai.services.review import Pair, QueueItem, ReviewProgress
 from catalog_ai.services.run_cards import NO_LABEL, card
 from catalog_ai.services.run_sections import Section
 from catalog_ai.services.runs import RunItemView, RunView
 
 ALL = "All categories"
-ANY = "Any suggestion"
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
 # Okabe and Ito's palette and its darker siblings: told apart by colour-blind readers as well.
 COLOURS = (
@@ -84,20 +84,21 @@ def count(value: int, one: str, many: str | None = None) -> str:
     return f"{value:,} {one if value == 1 else many or one + 's'}"
 
 
+def is_number(text: str) -> bool:
+    """Return whether an attribute's value can weigh a chance: "12", "12.90" or "12,90"."""
+    whole, _, part = text.replace(",", ".").partition(".")
+    return (whole + part).isascii() and (whole + part).isdigit()
+
+
 def progress_line(progress: ReviewProgress) -> str:
     """Return "5 of 501, 496 left"."""
     total = progress.decided + progress.left
     return f"{progress.decided:,} of {total:,}, {progress.left:,} left"
 
 
-def queue_of(label: str) -> str:
-    """Return the queue behind its words."""
-    return next((name for name, words in QUEUES.items() if words == label), "wrong")
-
-
 def category_of(choice: str) -> str | None:
     """Return the category behind a choice, None for all."""
-    return None if choice in (ALL, ANY) else choice
+    return None if choice == ALL else choice
 
 
 def pair_line(pair: Pair) -> str:
@@ -252,11 +253,41 @@ def facts(item: QueueItem) -> str:
     if item.suggestion:
         known.append(f"{item.suggestion} {item.confidence:.0%} sure")
     known += [item.sku, item.title]
+    if item.label_given and item.label_given != item.label:
+        known.append(f"delivered as {item.label_given}")
     if item.trained_on:
         known.append("the model learnt from this photo")
+    note = f"<div class='note'>{escaped(item.note_from_before)}</div>"
     return (
         f"{verdict(item)}<div>{escaped(item.evidence)}</div>"
         f"<div class='muted'>{escaped(' · '.join(part for part in known if part))}</div>"
+        + (note if item.note_from_before else "")
+    )
+
+
+def candidate(found: Candidate) -> str:
+    """Return "dress 48%"; the name alone where there is next to no chance."""
+    return f"{found.label} {found.probability:.0%}" if found.probability >= 0.01 else found.label
+
+
+def attributes(item: QueueItem) -> str:
+    """Return what the manifest says of a product, as HTML."""
+    rows = "".join(
+        f"<dt>{escaped(name)}</dt><dd dir='auto'>{escaped(value)}</dd>"
+        for name, value in item.attributes.items()
+        if value
+    )
+    return f"<dl class='attributes'>{rows}</dl>" if rows else ""
+
+
+def twin(item: QueueItem) -> str:
+    """Return the product that is all but the same photo and carries another label, as HTML."""
+    if item.twin is None:
+        return ""
+    return (
+        f"<div class='twin'><div class='tile'>{photo(item.twin.thumbnail)}"
+        f"<div class='clip'>{escaped(item.twin.label)}</div>"
+        f"<span class='disagree'>✗ twin, {escaped(item.twin.sku)}</span></div></div>"
     )
 
 
@@ -265,7 +296,12 @@ def tile(item: QueueItem) -> str:
     change = escaped(item.label)
     if item.suggestion and item.suggestion != item.label:
         change += f" → <b>{escaped(item.suggestion)}</b>"
-    score = "" if item.score is None else f" · {item.score:.0%}"
+    if item.worth is not None:
+        score = f" · {item.worth:,.1f}"
+    elif item.reason == "odd" and item.oddity is not None:
+        score = f" · {item.oddity:.0%} odd"
+    else:
+        score = "" if item.score is None else f" · {item.score:.0%}"
     return f"<div class='tile'><div class='clip'>{change}{score}</div>{escaped(item.sku)}</div>"
 
 

@@ -182,12 +182,14 @@ def test_a_decision_goes_on_to_the_next_item_and_can_be_undone(
 
 def test_a_way_of_looking_wrong_leads_to_its_queue(catalogue: Catalogue, seeded: Seeded) -> None:
     pair = review.pairs(catalogue)[0]
-    app = opened("Review labels")
+    app = opened("Review labels", **{"review.view": "Pairs"})
     press(app, viewmodels.pair_line(pair))
     assert not app.exception
     assert app.session_state["review.category"] == pair.label
     assert app.session_state["review.suggestion"] == pair.suggestion
-    first = review.review_queue(catalogue, category=pair.label, suggestion=pair.suggestion)
+    first = review.review_queue(
+        catalogue, review.Filter(category=pair.label, suggestion=pair.suggestion)
+    )
     assert f"{count(first.total, 'product')} here" in words(app)
 
 
@@ -202,7 +204,7 @@ def test_a_candidate_relabels(catalogue: Catalogue, seeded: Seeded) -> None:
     item = review.review_queue(catalogue).items[0]
     chosen = next(other for other in item.candidates if other.label != item.label)
     app = named(opened("Review labels"))
-    press(app, f"{chosen.label} {chosen.probability:.0%}")
+    press(app, viewmodels.candidate(chosen))
     assert deciding.decisions(catalogue)[0].label_after == chosen.label
 
 

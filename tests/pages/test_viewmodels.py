@@ -168,10 +168,18 @@ def test_pairs_become_a_table_whose_cells_lead_to_their_queue() -> None:
     assert parse_qs(link[1:]) == {"review.category": ["A & B"], "review.suggestion": ["<b>"]}
 
 
+def test_names_that_look_alike_once_cut_have_rows_of_their_own() -> None:
+    names = ["x" * 30 + "a", "x" * 30 + "b"]
+    drawn = charts.doubts(names, ["hat"], [[2], [1]], viewmodels.pair_link)
+    assert list(drawn.layout.yaxis.tickvals) == [0, 1]
+    assert [row[0] for row in drawn.data[0].z] == [2, 1]
+    assert [row[0][0] for row in drawn.data[0].customdata] == names
+
+
 def test_a_table_of_pairs_shows_names_never_as_markup_and_links_every_count() -> None:
     hostile = "<b onclick='x'>" + "x" * 40
     drawn = charts.doubts([hostile], ["hat", "cap"], [[2, 0]], viewmodels.pair_link)
-    assert "<b" not in drawn.data[0].y[0]
+    assert "<b" not in drawn.layout.yaxis.ticktext[0] + drawn.data[0].customdata[0][0][0]
     (cell,) = drawn.layout.annotations
     assert cell.text.count("<") == 4
     assert "target='_self'><span style='color:#000'>2</span></a>" in cell.text

@@ -1,0 +1,142 @@
+"""The top of the desk: which queue, which part of it, in which order, and saved views."""
+
+import streamlit as st
+
+from catalog_ai.errors import CatalogError
+from catalog_ai.services import review, views
+from catalog_ai.services.catalogue import Catalogue
+from catalog_ai.services.review import QUEUES, SORTS, STATES, Choices, ReviewProgress
+from pages._ui import cache, frame, viewmodels
+from pages._ui.desk import address
+
+TOPICS = ("products", "labels", "scores", "models")
+_ALWAYS = ("wrong", "all")
+_SAVED = "review.save_as"
+_WIDE = 176  # pixels
+_NUMERIC = 4  # attributes that are offered to sort by
+
+
+def show(catalogue: Catalogue, progress: ReviewProgress) -> None:
+    """Draw what can be chosen; `address` says what was."""
+    show_queues(progress)
+    choices = cache.cached(catalogue, ("products", "runs", "labels"), review.choices)
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
+        names = cache.cached(catalogue, TOPICS, review.categories)
+        _choice(address.CATEGORY, (address.ALL, *names), free=True)
+        _choice(address.SUGGESTION, (address.ANY, *names), free=True)
+        st.text_input(
+            "Search",
+            key=address.SEARCH,
+            bind="query-params",
+            placeholder="SKU or title",
+            icon=":material/search:",
+            on_change=address.first_page,
+            label_visibility="collapsed",
+            width=_WIDE,
+        )
+        _choice(address.SORT, _orders(choices))
+        show_more(choices)
+        show_views(catalogue)
+        if address.in_use():
+            st.button("Clear filters", type="tertiary", on_click=address.clear)
+
+
+def show_queues(progress: ReviewProgress) -> None:
+    """Draw the queues that hold anything, each with how much."""
+    chosen = address.queue()
+    with st.container(horizontal=True, gap="xsmall"):
+        for name, words in QUEUES.items():
+            count = progress.by_queue[name]
+            if count or name in (*_ALWAYS, chosen):
+                st.button(
+                    f"{words} {count:,}",
+                    key=f"{address.QUEUE}.{name}",
+                    type="primary" if name == chosen else "tertiary",
+                    on_click=address.choose_queue,
+                    args=(name,),
+                )
+
+
+def show_more(choices: Choices) -> None:
+    """Draw the filters that are needed less often."""
+    used = address.in_use(address.MORE)
+    with st.popover(f"More filters · {used}" if used else "More filters"):
+        st.slider(
+            "At least so likely wrong",
+            *(0, 100),
+            step=5,
+            key=address.LEAST,
+            bind="query-params",
+            format="%d%%",
+            on_change=address.first_page,
+        )
+        attributes = (address.ANY_ATTRIBUTE, *choices.attributes)
+        chosen = _choice(address.ATTRIBUTE, attributes, "Attribute", free=True)
+        if chosen != address.ANY_ATTRIBUTE:
+            values = choices.attributes.get(chosen, ())
+            _choice(address.VALUE, values or ("",), "is", free=True)
+        sources = tuple(address.run_choice(*run) for run in choices.runs)
+        _choice(address.RUN, (address.ANY_RUN, *sources), "Came with or changed by")
+        _choice(address.REVIEWER, (address.ANYBODY, *choices.reviewers), "Decided by", free=True)
+        _choice(address.STATE, (address.ANY_STATE, *STATES.values()), "State")
+
+
+def show_views(catalogue: Catalogue) -> None:
+    """Draw the saved views, and a way to save this one."""
+    saved = cache.cached(catalogue, ("views",), views.list_views)
+    with st.popover("Views", icon=":material/bookmark:"):
+        for view in saved:
+            with st.container(horizontal=True, vertical_alignment="center"):
+                st.button(
+                    viewmodels.plain(view.name),
+                    key=f"review.view.open.{view.name}",
+                    type="tertiary",
+                    help=viewmodels.plain(f"Saved by {view.created_by}"),
+                    on_click=address.open_query,
+                    args=(view.query,),
+                )
+                st.button(
+                    "Delete",
+                    key=f"review.view.delete.{view.name}",
+                    icon=":material/delete:",
+                    type="tertiary",
+                    on_click=views.forget_view,
+                    args=(catalogue, view.name),
+                )
+        if not saved:
+            st.caption("A view is this queue with its filters and order, under a name for all.")
+        with st.form("review.views", border=False, clear_on_submit=True):
+            name = st.text_input("Save this view as", max_chars=views.MAX_NAME, key=_SAVED)
+            if st.form_submit_button("Save"):
+                try:
+                    query = address.query()
+                    views.save_view(catalogue, name, query, reviewer=frame.reviewer())
+                except CatalogError as error:
+                    st.warning(viewmodels.plain(str(error)))
+                else:
+                    st.rerun()
+
+
+def _orders(choices: Choices) -> tuple[str, ...]:
+    """Return the orders to choose from; attributes that hold numbers can weigh the chance."""
+    numeric = [
+        name
+        for name, values in choices.attributes.items()
+        if any(viewmodels.is_number(value) for value in values)
+    ]
+    weighed = (address.CHANCE_TIMES + name for name in numeric[:_NUMERIC])
+    return (SORTS["score"], *weighed, SORTS["newest"], SORTS["random"])
+
+
+def _choice(key: str, options: tuple[str, ...], label: str = "", *, free: bool = False) -> str:
+    chosen = st.selectbox(
+        label or key,
+        options,
+        key=key,
+        bind="query-params",
+        accept_new_options=free,
+        on_change=address.first_page,
+        label_visibility="visible" if label else "collapsed",
+        width="stretch" if label else _WIDE,
+    )
+    return str(chosen or options[0])

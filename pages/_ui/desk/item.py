@@ -1,0 +1,253 @@
+"""One item at a time: the photo, the evidence, one key for each decision, then the next."""
+
+from dataclasses import dataclass
+
+import streamlit as st
+
+from catalog_ai.services import claiming, review
+from catalog_ai.services.catalogue import Catalogue
+from catalog_ai.services.review import Filter, QueueItem, QueuePage, Sort
+from pages._ui import cache, frame, parts, state, viewmodels
+from pages._ui.desk import address
+from pages._ui.desk.filters import TOPICS
+
+PER_PAGE = 24
+KEYS = {
+    "Q": "keep the label",
+    "W": "accept the suggestion",
+    "1 to 9": "choose the candidate with that number",
+    "E": "not a product photo",
+    "N": "needs a second look, by somebody else",
+    "← →": "the item before, the next one",
+    "Z": "undo what you did last",
+    "F": "the photo in full size",
+    "H": "this list",
+}
+
+
+@dataclass(frozen=True)
+class _Place:
+    """The item that is shown, where it stands, and who else is looking at it."""
+
+    item: QueueItem
+    before: int | None
+    following: int | None
+    other: str = ""
+
+
+def show(catalogue: Catalogue, wanted: Filter, sort: Sort) -> None:
+    """Show the item in the address, else the first that nobody else has."""
+    page = _page(catalogue, wanted, sort)
+    place = _place(catalogue, page)
+    _show_bar(catalogue, page, place)
+    if place is None:
+        _nothing_left(page)
+        return
+    if place.other:
+        st.info(
+            f"{viewmodels.plain(place.other)} is looking at this one now.",
+            icon=":material/visibility:",
+        )
+    with st.container(border=True):
+        picture, facts = st.columns((2, 3), gap="large")
+        with picture:
+            st.html(f"<div class='hero'>{viewmodels.photo(place.item.image)}</div>")
+            _show_closer(catalogue, place.item)
+        with facts:
+            st.html(viewmodels.facts(place.item))
+            _show_buttons(catalogue, place)
+            st.html(viewmodels.twin(place.item) + viewmodels.alikes(place.item))
+    _show_tiles(page, place.item)
+
+
+def _page(catalogue: Catalogue, wanted: Filter, sort: Sort) -> QueuePage:
+    chosen = {"wanted": wanted, "sort": sort, "per_page": PER_PAGE}
+    page = cache.cached(catalogue, TOPICS, review.review_queue, **chosen)
+    if page.pages > 1:
+        number = st.session_state.get(address.PAGE) or 1
+        page = cache.cached(catalogue, TOPICS, review.review_queue, **chosen, page=number)
+    return page
+
+
+def _place(catalogue: Catalogue, page: QueuePage) -> _Place | None:
+    """Return the item to show and claim it, so that nobody else is given it."""
+    shown = {item.product_id: item for item in page.items}
+    asked = state.focus()
+    if asked is not None and asked not in shown:
+        linked = cache.cached(catalogue, TOPICS, review.product_item, asked)
+        if linked is not None:
+            shown = {asked: linked} | shown
+    ids = list(shown)
+    by_name = asked in shown and not state.followed()
+    if asked in shown:
+        start = ids.index(asked)
+        ids = ids[start:] + ids[:start]
+    if not frame.reviewer():
+        return _placed(page, shown[ids[0]]) if ids else None
+    claims = claiming.claim(
+        catalogue,
+        ids,
+        holder=state.holder(),
+        reviewer=frame.reviewer(),
+        keep=asked if by_name else None,
+    )
+    if claims.mine:
+        return _placed(page, shown[claims.mine[0]])
+    if by_name and asked is not None:
+        return _placed(page, shown[asked], claims.others.get(asked, ""))
+    return None
+
+
+def _placed(page: QueuePage, item: QueueItem, other: str = "") -> _Place:
+    ids = [shown.product_id for shown in page.items]
+    place = ids.index(item.product_id) if item.product_id in ids else -1
+    following = ids[place + 1] if place + 1 < len(ids) else next(iter(ids[:-1]), None)
+    return _Place(item, ids[place - 1] if place > 0 else None, following, other)
+
+
+def _nothing_left(page: QueuePage) -> None:
+    if page.items:
+        st.info(
+            "Others are looking at everything on this page: take the next page.",
+            icon=":material/group:",
+        )
+        _show_tiles(page, None)
+    elif address.in_use():
+        st.info("Nothing here matches these filters.", icon=":material/filter_alt:")
+    else:
+        st.success("Nothing is left here.", icon=":material/done_all:")
+
+
+def _show_closer(catalogue: Catalogue, item: QueueItem) -> None:
+    """Offer the photo in full size, and what else is known of the product."""
+    with st.container(horizontal=True, horizontal_alignment="center"):
+        if st.button("Full size", icon=":material/zoom_in:", shortcut="F", type="tertiary"):
+            _zoom(catalogue, item)
+        if st.button("Keys", icon=":material/keyboard:", shortcut="H", type="tertiary"):
+            _show_keys()
+    known = viewmodels.attributes(item)
+    if known:
+        st.html(known)
+
+
+@st.dialog("Full size", width="large")
+def _zoom(catalogue: Catalogue, item: QueueItem) -> None:
+    photos = review.photos(catalogue, item.product_id)
+    st.caption(viewmodels.plain(" · ".join(part for part in (item.sku, item.title) if part)))
+    st.html(f"<div class='zoom'>{''.join(viewmodels.photo(path) for path in photos)}</div>")
+
+
+@st.dialog("Keys")
+def _show_keys() -> None:
+    st.html(
+        "<dl class='attributes'>"
+        + "".join(f"<dt><b>{key}</b></dt><dd>{words}</dd>" for key, words in KEYS.items())
+        + "</dl>"
+    )
+    st.caption("They do nothing while you type.")
+
+
+def _show_buttons(catalogue: Catalogue, place: _Place) -> None:
+    """Draw the decisions with their keys; without a name none can be made."""
+    item, following = place.item, place.following
+    nameless = not frame.reviewer()
+    if nameless:
+        st.info("Type your name in the sidebar: decisions are stored with it.")
+    common = {"on_click": state.decide, "disabled": nameless}
+    decisions = [("Keep " + (item.label or "as it is"), "keep", "Q")]
+    if item.suggestion and item.suggestion != item.label:
+        decisions.append((f"Accept {item.suggestion}", "accept", "W"))
+    decisions += [("Not a product photo", "not_product", "E"), ("Second look", "second_look", "N")]
+    with st.container(horizontal=True, gap="small"):
+        for words, action, key in decisions:
+            st.button(
+                viewmodels.plain(words),
+                shortcut=key,
+                type="primary" if action == "accept" else "secondary",
+                args=(catalogue, item, following, action),
+                **common,
+            )
+    with st.container(horizontal=True, gap="small"):
+        for number, candidate in enumerate(item.candidates, 1):
+            args = (catalogue, item, following, "relabel", candidate.label)
+            key = f"review.choice.{number}"
+            words = viewmodels.plain(viewmodels.candidate(candidate))
+            st.button(words, shortcut=str(number), args=args, key=key, **common)
+    with st.container(horizontal=True, gap="small"):
+        _show_other_labels(catalogue, place, disabled=nameless)
+        st.text_input(
+            "Note",
+            key=state.note_key(item),
+            placeholder="A note to go with your decision",
+            label_visibility="collapsed",
+            max_chars=500,
+            persist_state="page",
+            disabled=nameless,
+        )
+
+
+def _show_other_labels(catalogue: Catalogue, place: _Place, *, disabled: bool) -> None:
+    """Offer the categories that have no key of their own."""
+    item = place.item
+    with_key = {candidate.label for candidate in item.candidates}
+    names = cache.cached(catalogue, TOPICS, review.categories)
+    others = [name for name in names if name not in with_key]
+    if others:
+        key = f"review.other.{item.product_id}.{item.version}"
+        st.selectbox(
+            "Another label",
+            others,
+            index=None,
+            placeholder="Another label",
+            key=key,
+            label_visibility="collapsed",
+            width=220,
+            disabled=disabled,
+            on_change=state.decide_chosen,
+            args=(catalogue, item, place.following, key),
+        )
+
+
+def _show_bar(catalogue: Catalogue, page: QueuePage, place: _Place | None) -> None:
+    """Draw how many there are, the pages, previous and next, and undo."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.caption(f"{viewmodels.count(page.total, 'product')} here", width="content")
+        if page.pages > 1:
+            st.pagination(
+                page.pages,
+                key=address.PAGE,
+                bind="query-params",
+                max_visible_pages=5,
+                on_change=state.set_focus,
+                args=(None,),
+            )
+        before, following = (place.before, place.following) if place else (None, None)
+        for words, target, arrow in (("Previous", before, "Left"), ("Next", following, "Right")):
+            st.button(
+                words,
+                shortcut=arrow,
+                type="tertiary",
+                disabled=target is None,
+                on_click=state.go_on,
+                args=(target,),
+            )
+        parts.undo_button(catalogue)
+
+
+def _show_tiles(page: QueuePage, focus: QueueItem | None) -> None:
+    """Show the page as tiles; a click brings one up."""
+    with st.container(horizontal=True, gap="small"):
+        for item in page.items:
+            with st.container(width=parts.TILE, gap=None):
+                st.html(
+                    f"<div class='card'>{viewmodels.photo(item.thumbnail)}</div>"
+                    + viewmodels.tile(item)
+                )
+                is_shown = focus is not None and item.product_id == focus.product_id
+                st.button(
+                    "Shown above" if is_shown else "Look",
+                    key=f"review.look.{item.product_id}",
+                    type="tertiary",
+                    on_click=state.set_focus,
+                    args=(item.product_id,),
+                )
