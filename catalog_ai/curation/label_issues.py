@@ -29,6 +29,9 @@ _USUAL_RATE = 0.05  # of wrong labels, where a catalogue is too small to tell:
 _USUAL_LABELS = 100  # it counts as much as what is seen of so many
 _MOST_TRIED = 20_000  # labels that temperature and rate are fitted to
 _CLEARLY_RIGHT = 0.02
+# Of ten right labels in a category of two, seven would look wrong; of ten in one of ten, two.
+_ENOUGH_EXAMPLES = 10
+_ENOUGH_BESIDE_OTHERS = 0.25  # of the usual category's: where all are small, all are judged
 _ALL_SHOWN = 20_000  # products
 _ROWS_AT_ONCE = 256
 _STRAND = 16
@@ -46,11 +49,11 @@ class LabelAssessment:
     `probabilities` (N, C) float32: which category the photo shows, its own label left out; rows sum
     to one. `suggestion` (N,) int64 is the likeliest category and `confidence` (N,) float32 its
     probability. `score` (N,) float32, 0..1, is the chance that the label is wrong; nan for a label
-    that is no class. `looks_wrong` (N,) bool. `neighbours` (N, k) int64 row numbers, the closest
-    first; -1 for none, also where a large catalogue's label is clearly right: nobody asks for its
-    look-alikes. `agreement` (N,) float32: share of the neighbours with a known label that carry
-    this product's label; nan where it has none. `wrong_rate`, 0..1, is the estimated share of wrong
-    labels.
+    that is no class, or one of too few examples to tell. `looks_wrong` (N,) bool. `neighbours`
+    (N, k) int64 row numbers, the closest first; -1 for none, also where a large catalogue's label
+    is clearly right: nobody asks for its look-alikes. `agreement` (N,) float32: share of the
+    neighbours with a known label that carry this product's label; nan where it has none.
+    `wrong_rate`, 0..1, is the estimated share of wrong labels.
     """
 
     probabilities: NDArray[np.float32]
@@ -80,22 +83,25 @@ def assess_labels(
     same, are what the classifier learns from. Products of one `groups` number (one and the same
     photo) do not vouch for each other. A label looks wrong from a chance of one in four; one that
     somebody `confirmed` is taken to be right, and looks wrong only where the others are sure of
-    another category to 0.99.
+    another category to 0.99. A category of few examples beside the others' is suggested, but what
+    carries it is not judged: nobody else says what it looks like.
     """
     count = len(labels)
     known = labels != UNKNOWN
     confirmed = np.zeros(count, np.bool_) if confirmed is None else confirmed & known
     groups = np.arange(count) if groups is None else groups
+    young = _of_few_examples(labels, known)
     judged = _no_opinion(known, n_classes)
     if len(np.unique(labels[known])) > 1:  # else there is nothing to tell apart
         others = LeaveOneOut(vectors if features is None else features, known, groups, seed=seed)
-        judged = _judge(others, labels, n_classes, known, confirmed)
+        judged = _judge(others, labels, n_classes, known, confirmed, young)
     suggestion = (
         judged.shares.argmax(1).astype(np.int64) if n_classes else np.zeros(count, np.int64)
     )
     confidence = judged.shares.max(1, initial=0.0)
     score = np.full(count, np.nan)
     score[known] = judged.wrong
+    score[young] = np.nan
     doubted = np.where(confirmed, confidence >= SURE, np.nan_to_num(score) > WORTH_A_LOOK)
     neighbours = np.full((count, max(0, min(k, count - 1))), -1, np.int64)
     shown = np.flatnonzero(~known | ~(score < _CLEARLY_RIGHT) | (count <= _ALL_SHOWN))
@@ -105,7 +111,7 @@ def assess_labels(
         suggestion,
         confidence.astype(np.float32),
         score.astype(np.float32),
-        known & (suggestion != labels) & doubted,
+        known & ~young & (suggestion != labels) & doubted,
         neighbours,
         _agreement(labels, neighbours),
         judged.rate,
@@ -125,23 +131,41 @@ def _no_opinion(known: Flags, n_classes: int) -> _Judged:
     return _Judged(shares, np.zeros(int(known.sum())), 0.0)
 
 
+def _of_few_examples(labels: Labels, known: Flags) -> Flags:
+    """Return (N,) bool: labels of a category that has too few examples to be recognised by."""
+    counts = np.bincount(labels[known])
+    if not counts.any():
+        return np.zeros(len(labels), np.bool_)
+    usual = float(np.median(counts[counts > 0]))
+    few = counts < min(_ENOUGH_EXAMPLES, _ENOUGH_BESIDE_OTHERS * usual)
+    young: Flags = known & few[labels * known]
+    return young
+
+
 def _judge(
-    others: LeaveOneOut, labels: Labels, n_classes: int, known: Flags, confirmed: Flags
+    others: LeaveOneOut,
+    labels: Labels,
+    n_classes: int,
+    known: Flags,
+    confirmed: Flags,
+    young: Flags,
 ) -> _Judged:
-    given, sure = labels[known], confirmed[known]
+    """Judge known labels; those of `young` categories are taken as they are."""
+    given, sure, old = labels[known], confirmed[known], ~young[known]
+    fixed = sure | ~old
     rows = np.arange(len(given))
     chances = np.eye(n_classes)[given]
     for _ in range(_ROUNDS):
         said = others(chances)
-        temperature, rate = _fitted(said[known], given, sure)
+        temperature, rate = _fitted(said[known][old], given[old], sure[old])
         shares = _softmax(said * temperature)
         chances = shares[known] * (rate / (n_classes - 1))
         chances[rows, given] *= (1 - rate) * (n_classes - 1) / rate
         chances /= chances.sum(1, keepdims=True)
         wrong = 1 - chances[rows, given]
-        chances[sure] = np.eye(n_classes)[given[sure]]
+        chances[fixed] = np.eye(n_classes)[given[fixed]]
     wrong[sure] = 1 - shares[known][sure, given[sure]]
-    return _Judged(shares, wrong, float(wrong[~sure].mean()) if (~sure).any() else 0.0)
+    return _Judged(shares, wrong, float(wrong[~fixed].mean()) if (~fixed).any() else 0.0)
 
 
 def _fitted(said: Shares, labels: Labels, sure: Flags) -> tuple[float, float]:

@@ -70,6 +70,41 @@ def test_unknown_labels_get_a_suggestion_but_no_score() -> None:
     assert not found.looks_wrong[4]
 
 
+@pytest.mark.parametrize("count", [1, 2, 4, 7])
+def test_a_category_of_few_examples_is_not_judged_and_misleads_nobody(count: int) -> None:
+    """They lie among the others, so that each alone would look like a wrong label."""
+    vectors, labels = clusters(per_class=60)
+    wrong = [3, 70, 150]
+    labels[wrong] = (labels[wrong] + 1) % 3
+    before = assess_labels(vectors, labels, 4)
+    young = np.arange(20, 20 + count)
+    changed = labels.copy()
+    changed[young] = 3
+    found = assess_labels(vectors, changed, 4)
+    assert np.isnan(found.score[young]).all()
+    assert not found.looks_wrong[young].any()
+    others = np.setdiff1d(np.arange(len(labels)), young)
+    assert np.isfinite(found.score[others]).all()
+    assert (found.looks_wrong[others] == before.looks_wrong[others]).all()
+    assert found.looks_wrong[wrong].all()
+    assert found.wrong_rate == pytest.approx(before.wrong_rate, abs=0.01)
+
+
+def test_a_category_of_few_examples_is_suggested() -> None:
+    vectors, labels = clusters(per_class=60, classes=4)
+    kept = np.r_[0:180, 180:188]  # eight of the fourth
+    vectors, labels = vectors[kept], labels[kept].copy()
+    labels[187] = UNKNOWN
+    found = assess_labels(vectors, labels, 4)
+    assert found.suggestion[187] == 3
+    assert np.isnan(found.score[180:]).all()
+
+
+def test_where_all_categories_are_small_all_are_judged() -> None:
+    vectors, labels = clusters(per_class=5)
+    assert np.isfinite(assess_labels(vectors, labels, 3).score).all()
+
+
 def test_the_same_seed_gives_the_same_result() -> None:
     vectors, labels = clusters()
     one, two = (assess_labels(vectors, labels, 3, seed=4) for _ in range(2))
