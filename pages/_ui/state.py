@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 from uuid import uuid4
 
 import streamlit as st
 
 from catalog_ai.errors import CatalogError
-from catalog_ai.services import deciding
+from catalog_ai.services import deciding, rechecking
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.deciding import Decided
 from catalog_ai.services.review import QueueItem
@@ -15,6 +16,7 @@ from pages._ui import frame
 
 ITEM = "item"  # query parameter
 _FOLLOWS = "review.follows"
+_ASIDE = "review.left_aside"
 _HOLDER = "review.holder"
 _LAST = "review.last"
 _SAID = "review.said"
@@ -72,26 +74,43 @@ def note_key(item: QueueItem) -> str:
     return f"review.note.{item.product_id}"
 
 
+def left_aside() -> tuple[int, ...]:
+    """Return products shown a second time that were passed over in this session."""
+    aside: tuple[int, ...] = st.session_state.get(_ASIDE, ())
+    return aside
+
+
+def leave(item: QueueItem, following: int | None) -> None:
+    """Pass over a product that is shown a second time."""
+    st.session_state[_ASIDE] = (*left_aside(), item.product_id)
+    go_on(following)
+
+
 def decide(
     catalogue: Catalogue,
     item: QueueItem,
     following: int | None,
     action: str,
     label: str | None = None,
+    again: int | None = None,
 ) -> None:
-    """Store a decision and go on to the next item; what went wrong is shown on the next draw."""
+    """Store a decision and go on to the next item; what went wrong is shown on the next draw.
+
+    `again` is the decision that the item shows a second time.
+    """
+    said: dict[str, Any] = {
+        "label": label,
+        "reviewer": frame.reviewer(),
+        "request_key": request_key(f"{again or ''}.{item.product_id}.{item.version}"),
+        "seen_version": item.version,
+        "seen_sha256": item.image_sha256,
+    }
+    note = str(st.session_state.get(note_key(item)) or "")
     try:
-        decided = deciding.decide(
-            catalogue,
-            item.product_id,
-            action,
-            label=label,
-            reviewer=frame.reviewer(),
-            request_key=request_key(f"{item.product_id}.{item.version}"),
-            seen_version=item.version,
-            seen_sha256=item.image_sha256,
-            note=str(st.session_state.get(note_key(item)) or ""),
-        )
+        if again is not None:
+            decided = rechecking.answer(catalogue, again, action, **said)
+        else:
+            decided = deciding.decide(catalogue, item.product_id, action, note=note, **said)
     except CatalogError as error:
         say_error(error)
         return
@@ -100,11 +119,17 @@ def decide(
     go_on(following)
 
 
-def decide_chosen(catalogue: Catalogue, item: QueueItem, following: int | None, key: str) -> None:
+def decide_chosen(
+    catalogue: Catalogue,
+    item: QueueItem,
+    following: int | None,
+    key: str,
+    again: int | None = None,
+) -> None:
     """Store the label chosen in the list under `key`."""
     chosen = st.session_state.get(key)
     if chosen:
-        decide(catalogue, item, following, "relabel", chosen)
+        decide(catalogue, item, following, "relabel", chosen, again)
 
 
 def undo(catalogue: Catalogue, decision_id: int, product_id: int) -> None:

@@ -12,7 +12,7 @@ from pages._ui.desk import address
 TOPICS = ("products", "labels", "scores", "models")
 _ALWAYS = ("wrong", "all")
 _SAVED = "review.save_as"
-_WIDE = 176  # pixels
+_WIDE = 160  # pixels
 _NUMERIC = 4  # attributes that are offered to sort by
 
 

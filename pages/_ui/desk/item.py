@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from catalog_ai.services import claiming, review
+from catalog_ai.services import claiming, rechecking, review
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.review import Filter, QueueItem, QueuePage, Sort
 from pages._ui import cache, frame, parts, state, viewmodels
@@ -27,18 +27,22 @@ KEYS = {
 
 @dataclass(frozen=True)
 class _Place:
-    """The item that is shown, where it stands, and who else is looking at it."""
+    """The item that is shown, where it stands, and who else is looking at it.
+
+    `again` is the decision that is shown a second time with it: nobody is told.
+    """
 
     item: QueueItem
     before: int | None
     following: int | None
     other: str = ""
+    again: int | None = None
 
 
 def show(catalogue: Catalogue, wanted: Filter, sort: Sort) -> None:
     """Show the item in the address, else the first that nobody else has."""
     page = _page(catalogue, wanted, sort)
-    place = _place(catalogue, page)
+    place = _second_showing(catalogue, page, wanted) or _place(catalogue, page)
     _show_bar(catalogue, page, place)
     if place is None:
         _nothing_left(page)
@@ -96,6 +100,22 @@ def _place(catalogue: Catalogue, page: QueuePage) -> _Place | None:
     if by_name and asked is not None:
         return _placed(page, shown[asked], claims.others.get(asked, ""))
     return None
+
+
+def _second_showing(catalogue: Catalogue, page: QueuePage, wanted: Filter) -> _Place | None:
+    """Return an item that is shown once more among the others, where one is due."""
+    by_name = state.focus() is not None and not state.followed()
+    if wanted.queue != "wrong" or by_name or not frame.reviewer():
+        return None
+    asked = {"reviewer": frame.reviewer(), "skipped": state.left_aside()}
+    due = cache.cached(catalogue, TOPICS, rechecking.due, **asked)
+    if due is None:
+        return None
+    number, who = due.item.product_id, {"holder": state.holder(), "reviewer": frame.reviewer()}
+    if not claiming.claim(catalogue, [number], **who).mine:
+        return None
+    following = state.focus() or next((item.product_id for item in page.items), None)
+    return _Place(due.item, None, following, again=due.decision_id)
 
 
 def _placed(page: QueuePage, item: QueueItem, other: str = "") -> _Place:
@@ -164,12 +184,12 @@ def _show_buttons(catalogue: Catalogue, place: _Place) -> None:
                 viewmodels.plain(words),
                 shortcut=key,
                 type="primary" if action == "accept" else "secondary",
-                args=(catalogue, item, following, action),
+                args=(catalogue, item, following, action, None, place.again),
                 **common,
             )
     with st.container(horizontal=True, gap="small"):
         for number, candidate in enumerate(item.candidates, 1):
-            args = (catalogue, item, following, "relabel", candidate.label)
+            args = (catalogue, item, following, "relabel", candidate.label, place.again)
             key = f"review.choice.{number}"
             words = viewmodels.plain(viewmodels.candidate(candidate))
             st.button(words, shortcut=str(number), args=args, key=key, **common)
@@ -204,7 +224,7 @@ def _show_other_labels(catalogue: Catalogue, place: _Place, *, disabled: bool) -
             width=220,
             disabled=disabled,
             on_change=state.decide_chosen,
-            args=(catalogue, item, place.following, key),
+            args=(catalogue, item, place.following, key, place.again),
         )
 
 
@@ -228,8 +248,8 @@ def _show_bar(catalogue: Catalogue, page: QueuePage, place: _Place | None) -> No
                 shortcut=arrow,
                 type="tertiary",
                 disabled=target is None,
-                on_click=state.go_on,
-                args=(target,),
+                on_click=state.go_on if place is None or place.again is None else state.leave,
+                args=(target,) if place is None or place.again is None else (place.item, target),
             )
         parts.undo_button(catalogue)
 
