@@ -9,6 +9,7 @@
     ├── CheckpointError              65   weights or meta.json do not fit
     ├── WeightsError                 65   pretrained weights are missing or are none
     ├── NoModelError                 65   nothing to classify with yet
+    ├── NothingToExportError         65   nothing has changed since the last file of changes
     ├── DatabaseError                74   the database cannot be used
     │   └── NewerSchemaError         74   written by a later version of this program
     ├── ConflictError                1    somebody else decided in between
@@ -71,6 +72,12 @@ class WeightsError(CatalogError):
 
 class NoModelError(CatalogError):
     """There is no model to classify with."""
+
+    exit_code = 65
+
+
+class NothingToExportError(CatalogError):
+    """A file of changes would be empty."""
 
     exit_code = 65
 

@@ -43,7 +43,7 @@ def export(
                 rows=file.rows,
                 sha256=file.sha256,
                 last_decision_id=last_decision_id,
-                created_by=created_by,
+                created_by=created_by[:120],
                 now=datetime.now(UTC),
             )
     return file

@@ -16,10 +16,14 @@ def add_export(
     rows: int,
     sha256: str,
     last_decision_id: int | None,
+    after_decision_id: int | None = None,
     created_by: str,
     now: datetime,
 ) -> int:
-    """Note an export and the last decision that its content knows of; return its id."""
+    """Note an export and the last decision that its content knows of; return its id.
+
+    A file of changes holds those after `after_decision_id`.
+    """
     export = Export(
         kind=kind,
         format=file_format,
@@ -27,6 +31,7 @@ def add_export(
         rows=rows,
         sha256=sha256,
         last_decision_id=last_decision_id,
+        after_decision_id=after_decision_id,
         created_by=created_by,
         created_at=now,
     )

@@ -1,40 +1,61 @@
 import csv
 import io
 import json
+import re
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select, update
 
 from catalog_ai import cli
 from catalog_ai import export as command
 from catalog_ai.errors import NoModelError, UsageError
-from catalog_ai.services import review
+from catalog_ai.services import exporting, review, table_files, training
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.deciding import decide, undo
-from catalog_ai.services.exporting import KINDS, ExportFile, export
+from catalog_ai.services.exporting import FORMATS, KINDS, ExportFile, export
 from db.engine import read, write
+from db.queries import listings
 from db.schema import Decision, Export, LabelScore, Product
 from tests.helpers import Seeded, seed_catalogue
 
-PAYLOADS = (
-    "=1+1",
-    "+1+1",
-    "-1+1",
-    "@SUM(A1:A9)",
-    "\t=1+1",
-    "\r=1+1",
-    "\n=1+1",
-    '=HYPERLINK("https://evil.example","click")',
-    "=cmd|' /C calc'!A0",
-)
+# What a feed may deliver, and the cell that it becomes.
+PAYLOADS = {
+    "=1+1": "'=1+1",
+    "+1+1": "'+1+1",
+    "-1+1": "'-1+1",
+    "@SUM(A1:A9)": "'@SUM(A1:A9)",
+    "\t=1+1": "'\t=1+1",
+    "\r=1+1": "'\r'=1+1",
+    "\n=1+1": "'\n'=1+1",
+    " \u00a0=1+1": "' \u00a0=1+1",
+    "\ufeff=1+1": "'\ufeff=1+1",
+    "＝1＋1": "'＝1＋1",
+    "shirt;=1+1": "shirt;'=1+1",
+    "two lines\r\n @A1": "two lines\r\n' @A1",
+    '=HYPERLINK("https://evil.example","click")': '\'=HYPERLINK("https://evil.example","click")',
+    "=cmd|' /C calc'!A0": "'=cmd|' /C calc'!A0",
+}
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+RUNS = re.compile(r"(^|[;\r\n])[\s\ufeff]*[=+\-@＝＋－＠]|^[\t\r\n]")
 
 
 def table(file: ExportFile) -> list[dict[str, str]]:
     text = file.data.decode("utf-8-sig")
     return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+
+
+def values(file: ExportFile) -> list[dict[str, Any]]:
+    """Return the rows of a file in any format, as another program would read them."""
+    if file.file_name.endswith(".csv"):
+        return table(file)
+    if file.file_name.endswith(".json"):
+        return json.loads(file.data)
+    return pq.read_table(io.BytesIO(file.data)).to_pylist()
 
 
 def settle(catalogue: Catalogue, product_id: int, action: str, note: str = "") -> int:
@@ -62,7 +83,8 @@ def test_every_file_starts_with_the_same_columns(
     catalogue: Catalogue, seeded: Seeded, kind: str
 ) -> None:
     file = export(catalogue, kind)
-    assert file.data.startswith(BYTE_ORDER_MARK + b"sku,label,suggestion,score,")
+    first = b"path,label,sku," if kind == "training" else b"sku,label,suggestion,score,"
+    assert file.data.startswith(BYTE_ORDER_MARK + first)
     assert file.rows == len(table(file)) > 0
 
 
@@ -89,7 +111,7 @@ def test_an_empty_queue_is_a_header(catalogue: Catalogue, seeded: Seeded) -> Non
 def test_before_the_worker_has_looked_it_says_what_to_run(catalogue: Catalogue) -> None:
     with pytest.raises(NoModelError, match=r"run python -m catalog_ai\.worker first"):
         export(catalogue, "queue")
-    assert export(catalogue, "decisions").rows == export(catalogue, "products").rows == 0
+    assert {export(catalogue, kind).rows for kind in KINDS if kind != "queue"} == {0}
 
 
 def test_decisions_say_who_what_when_and_whether_it_stands(
@@ -127,20 +149,87 @@ def test_products_carry_everything_that_was_delivered(catalogue: Catalogue, seed
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_no_spreadsheet_runs_what_the_feed_delivered(catalogue: Catalogue, kind: str) -> None:
-    seeded = seed_catalogue(catalogue, flagged=len(PAYLOADS))
+    seeded = seed_catalogue(catalogue, n=40, flagged=len(PAYLOADS))
     for target, payload in zip(seeded.wrong_ids, PAYLOADS, strict=True):
         words = dict.fromkeys(("sku", "title", "label_given", "image_path"), payload)
         change(catalogue, target, **words)
         settle(catalogue, target, "second_look", note=payload)
         change(catalogue, target, review_state="open")
     rows = table(export(catalogue, kind))
-    for payload in PAYLOADS:
-        (row,) = (row for row in rows if row["sku"] == f"'{payload}")
-        cells = [cell for cell in row.values() if payload in cell]
-        assert len(cells) >= 2
-        assert set(cells) == {f"'{payload}"}
-    starts = tuple(payload[0] for payload in PAYLOADS)
-    assert not any(cell.startswith(starts) for row in rows for cell in row.values())
+    for payload, harmless in PAYLOADS.items():
+        (row,) = (row for row in rows if row["sku"] == harmless)
+        assert payload not in row.values()
+        if kind != "training":
+            assert list(row.values()).count(harmless) >= 2
+    assert not any(RUNS.search(cell) for row in rows for cell in row.values())
+
+
+@pytest.mark.parametrize("format", ["json", "parquet"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_other_programs_get_every_value_as_it_is(
+    catalogue: Catalogue, seeded: Seeded, kind: str, format: str
+) -> None:
+    change(catalogue, seeded.wrong_ids[0], sku="=1+1", attributes={"b": "-1", "a": 2})
+    settle(catalogue, seeded.wrong_ids[0], "second_look")
+    change(catalogue, seeded.wrong_ids[0], review_state="open")
+    file, lines = export(catalogue, kind, format), table(export(catalogue, kind))
+    rows = values(file)
+    assert file.rows == len(rows) == len(lines) > 0
+    assert file.file_name.endswith(f".{format}")
+    assert list(rows[0]) == list(lines[0])
+    (row,) = (row for row in rows if row["sku"] == "=1+1")
+    if kind == "products":
+        attributes = {"a": 2, "b": "-1"}
+        assert row["attributes"] in (attributes, json.dumps(attributes))
+        assert {type(row["score"]) for row in rows} == {float, type(None)}
+    if kind == "decisions":
+        assert (row["undone"], type(row["decision_id"])) == (False, int)
+        moment = row["decided_at"]
+        parsed = datetime.fromisoformat(moment) if format == "json" else moment
+        assert abs(datetime.now(UTC) - parsed) < timedelta(minutes=5)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_an_empty_file_still_has_its_columns(catalogue: Catalogue, format: str) -> None:
+    file = export(catalogue, "products", format)
+    assert (file.rows, values(file)) == (0, [])
+
+
+def test_many_rows_come_in_pages_without_loss(
+    catalogue: Catalogue, seeded: Seeded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(7):
+        made = settle(catalogue, seeded.wrong_ids[0], "keep")
+        undo(catalogue, made, reviewer="Ben", request_key=f"undo-{number}")
+    whole = {kind: export(catalogue, kind) for kind in KINDS}
+    monkeypatch.setattr(listings, "_AT_ONCE", 5)
+    monkeypatch.setattr(table_files, "_AT_ONCE", 5)
+    assert {kind: export(catalogue, kind) for kind in KINDS} == whole
+    for kind in KINDS:
+        file = export(catalogue, kind, "parquet")
+        assert len(values(file)) == whole[kind].rows > 5
+
+
+def test_a_training_folder_holds_what_a_model_would_learn_from(
+    catalogue: Catalogue, seeded: Seeded
+) -> None:
+    kept, refused, waiting = seeded.wrong_ids[:3]
+    settle(catalogue, kept, "keep")
+    settle(catalogue, refused, "not_product")
+    settle(catalogue, waiting, "second_look")
+    change(catalogue, seeded.wrong_ids[3], label_current=None)
+    rows = table(export(catalogue, "training"))
+    learnt = {item.sku: item for item in training.own_photos(catalogue).items}
+    no_label = {"Not sure", None}
+    wanted = {sku for sku, item in learnt.items() if item.label not in no_label}
+    assert {row["sku"] for row in rows} == wanted
+    assert len({row["path"] for row in rows}) == len(rows)
+    item = review.product_item(catalogue, kept)
+    (row,) = (row for row in rows if row["sku"] == item.sku)
+    assert (row["label"], row["image_sha256"]) == (item.label, item.image_sha256)
+    assert row["path"] == f"{item.label}/{item.sku}.jpg"
+    assert catalogue.settings.home / row["stored_image"] == item.image
+    assert [row["sku"] for row in rows if row["confirmed"] == "yes"] == [item.sku]
 
 
 def test_numbers_stay_numbers(catalogue: Catalogue, seeded: Seeded) -> None:
@@ -179,16 +268,13 @@ def test_what_was_handed_out_is_on_record(catalogue: Catalogue, seeded: Seeded) 
 def test_a_decision_made_while_exporting_is_not_on_record_as_handed_out(
     catalogue: Catalogue, seeded: Seeded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next change file would leave it out for good."""
-    from catalog_ai.services import exporting
+    real = exporting.table_file
 
-    real = exporting._csv
-
-    def meanwhile(*args: object) -> bytes:
+    def meanwhile(*args: Any) -> ExportFile:
         settle(catalogue, seeded.wrong_ids[0], "keep")
         return real(*args)
 
-    monkeypatch.setattr(exporting, "_csv", meanwhile)
+    monkeypatch.setattr(exporting, "table_file", meanwhile)
     file = export(catalogue, "decisions")
     with read(catalogue.engine) as session:
         recorded = session.scalars(select(Export.last_decision_id)).one()
@@ -200,7 +286,7 @@ def test_a_decision_made_while_exporting_is_not_on_record_as_handed_out(
     ("kind", "format", "words"),
     [
         ("looks", "csv", "no export 'looks': choose from queue, decisions, products"),
-        ("queue", "xlsx", "no format 'xlsx': choose from csv"),
+        ("queue", "xlsx", "no format 'xlsx': choose from csv, parquet, json"),
     ],
 )
 def test_another_kind_or_format_is_refused(
