@@ -19,10 +19,12 @@ from catalog_ai.services.catalogue import Catalogue, in_plain_words
 from catalog_ai.services.photos import ensure_thumbnail
 from catalog_ai.services.rename_plan import Plan, plan
 from db.commands import categories as commands
+from db.commands import jobs as job_commands
 from db.commands.batches import add_batch
 from db.engine import read, write
 from db.queries import batches as batch_queries
 from db.queries import categories as queries
+from db.queries import jobs as job_queries
 from db.queries.categories import CategoryRow, RenamingRow
 
 _EXAMPLES = 8
@@ -129,8 +131,8 @@ def renamings(catalogue: Catalogue, *, limit: int = 10) -> tuple[RenamingRow, ..
 def forget_renaming(session: Session, batch: Batch) -> None:
     """Give the names of a renaming the meaning they had before, where it is being undone.
 
-    What came in since under a name that is back, and nobody decided about, gets that name. Raises
-    `ConflictError` where a later renaming builds on this one.
+    What came in since under a name that is back, and nobody decided about, gets that name; all
+    labels are looked at anew. Raises `ConflictError` where a later renaming builds on this one.
     """
     now = datetime.now(UTC)
     before, to, old = (batch.parameters[name] for name in ("rows", "to", "from"))
@@ -143,6 +145,8 @@ def forget_renaming(session: Session, batch: Batch) -> None:
         commands.rename_in_scores(session, [to], old[0])
     for name, delivered in _delivered_as(session, old, to).items():
         commands.take_back_deliveries(session, delivered, to, name, batch.id, now)
+    if job_queries.queued_twin(session, "assess", {}) is None:
+        job_commands.add_job(session, "assess", {}, "", now)
 
 
 def _parameters(found: Plan) -> dict[str, Any]:

@@ -50,6 +50,15 @@ class OverlapRow:
 
 
 @dataclass(frozen=True)
+class BorderRow:
+    """A product between two categories; `probabilities` is a "<f4" blob along `classes`."""
+
+    product: ProductRow
+    probabilities: bytes
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class RenamingRow:
     """One renaming, a batch of decisions; `undone` says that a later batch takes it back."""
 
@@ -162,8 +171,8 @@ def overlaps(session: Session, model_version_id: int) -> list[OverlapRow]:
 
 def border(
     session: Session, model_version_id: int, product_ids: Sequence[int]
-) -> dict[int, tuple[ProductRow, bytes, tuple[str, ...]]]:
-    """Return product id → product, its probabilities ("<f4") and the categories they follow."""
+) -> dict[int, BorderRow]:
+    """Return product id → what is known of it, for those that could still be of either."""
     query = (
         select(Product, LabelScore.probabilities, Assessment.classes)
         .join(LabelScore, LabelScore.product_id == Product.id)
@@ -176,7 +185,7 @@ def border(
         )
     )
     return {
-        product.id: (row(product), shares, tuple(classes))
+        product.id: BorderRow(row(product), shares, tuple(classes))
         for part in _parts(product_ids)
         for product, shares, classes in session.execute(query.where(Product.id.in_(part)))
     }
