@@ -6,6 +6,7 @@
 """
 
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -128,6 +129,21 @@ def load_meta(folder: Path) -> dict[str, Any]:
     if not isinstance(meta, dict) or meta.get("format") != FORMAT:
         raise CheckpointError(f"the model {folder.name!r} was written by another version")
     return meta
+
+
+def amend_meta(folder: Path, **more: Any) -> None:
+    """Write more into a birth certificate, whole or not at all. Raises `CheckpointError`."""
+    meta = load_meta(folder) | more
+    building = folder / f".{META}-{os.getpid()}"
+    try:
+        building.write_text(json.dumps(meta, indent=2) + "\n")
+        building.replace(folder / META)
+    except OSError as error:
+        building.unlink(missing_ok=True)
+        raise CheckpointError(
+            f"{META} of the model {folder.name!r} cannot be written: {error.strerror}; check who "
+            "owns its folder"
+        ) from error
 
 
 def load_training_photos(folder: Path) -> frozenset[str]:

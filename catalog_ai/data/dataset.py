@@ -87,7 +87,7 @@ def load_photos(
                 skipped.append(Problem(item.image, outcome.code, outcome.reason))
             else:
                 pixels[len(kept)] = outcome[0]
-                digests.append(outcome[1])
+                digests.append(item.digest or outcome[1])
                 kept.append(item)
             if progress is not None and (done % 50 == 0 or done == len(wanted)):
                 progress(done / len(wanted), f"Reading photos: {done:,} of {len(wanted):,}")

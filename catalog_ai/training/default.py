@@ -92,13 +92,24 @@ def train(task: Task) -> Trained:
     classifier, embedding = _fine_tune(
         task, preprocessing, task.training, task.epochs, validated=True
     )
+    encoder = fit_vector(task, preprocessing, classifier, embedding)
+    return Trained(classifier, encoder, _architecture(settings), preprocessing, calibration)
+
+
+def fit_vector(
+    task: Task,
+    preprocessing: Preprocessing,
+    classifier: MobileNetLikeClassifier,
+    embedding: SplitEmbedding,
+) -> SiameseEncoder:
+    """Return the encoder: its first part is the classifier's opinion, its second is whitened."""
+    sharpness = task.settings.category_sharpness
     task.on_step("Fitting the vector")
     with torch.no_grad():
-        embedding.category.weight.copy_(classifier.top.weight * settings.category_sharpness)
-        embedding.category.bias.copy_(classifier.top.bias * settings.category_sharpness)
+        embedding.category.weight.copy_(classifier.top.weight * sharpness)
+        embedding.category.bias.copy_(classifier.top.bias * sharpness)
     embedding.whiten(*_pairs(task, preprocessing, classifier))
-    encoder = SiameseEncoder(classifier.backbone, embedding).eval()
-    return Trained(classifier, encoder, _architecture(settings), preprocessing, calibration)
+    return SiameseEncoder(classifier.backbone, embedding).eval()
 
 
 def _architecture(settings: Settings) -> Architecture:
@@ -133,6 +144,22 @@ def _fine_tune(
     nn.init.zeros_(classifier.top.weight)
     embedding = build_embedding(_architecture(settings), backbone, len(photos.classes))
     assert isinstance(embedding, SplitEmbedding)
+    tune(task, preprocessing, photos, epochs, classifier, embedding, validated=validated)
+    return classifier, embedding
+
+
+def tune(
+    task: Task,
+    preprocessing: Preprocessing,
+    photos: PhotoArrays,
+    epochs: int,
+    classifier: MobileNetLikeClassifier,
+    embedding: SplitEmbedding,
+    *,
+    validated: bool,
+) -> None:
+    """Fine-tune both in place on `photos`; with `validated` each epoch is measured and told."""
+    settings: Settings = task.settings
     weights = class_weights(photos.targets, photos.classes, power=settings.class_weight_power)
     criterion = nn.CrossEntropyLoss(
         weight=weights / weights.mean(), label_smoothing=settings.label_smoothing
@@ -150,8 +177,8 @@ def _fine_tune(
         criterion=criterion,
         how=settings.fine_tuning,
         on_epoch=task.on_classifier if validated else _say_nothing,
+        on_batch=task.on_batch,
     )
-    return classifier, embedding
 
 
 def _pairs(

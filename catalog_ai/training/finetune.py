@@ -50,6 +50,7 @@ def fine_tune(
     criterion: nn.Module,
     how: FineTuning,
     on_epoch: Callable[[ClassifierEpoch], None] = lambda epoch: None,
+    on_batch: Callable[[], None] = lambda: None,
 ) -> None:
     """Train `classifier` and the second part of `embedding` in place.
 
@@ -82,6 +83,7 @@ def fine_tune(
                 averaged.update_parameters(network)
                 loss += float(step.loss.detach()) / len(loader)
                 accuracy += step.accuracy / len(loader)
+                on_batch()
             done = epoch
             shown = _both(averaged).classifier
             val_loss, val_accuracy = (0.0, 0.0)

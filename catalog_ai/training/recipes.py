@@ -7,12 +7,9 @@ ImageNet. What each is made of was chosen by cross-validation within the trainin
 """
 
 import dataclasses
-import platform
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from hashlib import sha256
-from importlib.metadata import version as library_version
 from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
@@ -20,30 +17,19 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from catalog_ai.checkpoint import (
-    Checkpoint,
-    compact,
-    fill,
-    joined_state,
-    load_checkpoint,
-    save_checkpoint,
-)
+from catalog_ai.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from catalog_ai.config import program_commit
 from catalog_ai.data.dataset import PhotoArrays, Progress, load_photos
 from catalog_ai.data.loaders import split_by_seed
 from catalog_ai.data.sources import Source, SourceItem, normal_label, usable_classes
 from catalog_ai.errors import CheckpointError, TrainingDataError, UsageError
-from catalog_ai.evaluation.report import evaluate_model
-from catalog_ai.inference.embeddings import CatalogModel
 from catalog_ai.memory import freed_memory_kept
 from catalog_ai.training import article, default, small
+from catalog_ai.training.certificate import data_of, evaluation, libraries, stored
 from catalog_ai.training.classifier_train import ClassifierEpoch
 from catalog_ai.training.siamese_train import SiameseEpoch
 from catalog_ai.training.task import Task, Trained
-
-LIBRARIES = ("torch", "torchvision", "timm", "numpy", "pillow", "scikit-learn")
 
 
 @dataclass(frozen=True)
@@ -136,7 +122,7 @@ def train_recipe(
     torch.manual_seed(seed)
     with freed_memory_kept():
         trained = plan.train(task)
-    weights = _stored(trained)
+    weights = stored(trained)
     end = perf_counter()
     meta = {
         "version": version,
@@ -147,7 +133,7 @@ def train_recipe(
         "preprocessing": trained.preprocessing.to_meta(),
         "unit_vectors": True,
         "seed": seed,
-        "data": _data(source, task.training, task.validation),
+        "data": data_of(source.root.name, task.training, task.validation),
         "hyperparameters": {
             **asdict(plan.settings),
             **{"epochs": epochs, "siamese_epochs": siamese_epochs},
@@ -157,8 +143,8 @@ def train_recipe(
         "history": report.history(),
         "stopped_early": report.stopped_early,
         "steps": report.steps(end),
-        **_evaluation(trained, names, held_out, learnt_from),
-        "libraries": _libraries(),
+        **evaluation(trained, names, held_out, learnt_from),
+        "libraries": libraries(),
         "commit": program_commit(),
     }
     meta["metrics"] |= {
@@ -189,40 +175,6 @@ def _plan(recipe: str, options: Mapping[str, Any], teacher: Checkpoint | None) -
                 f"{', '.join(sorted(there_are))}"
             )
     return dataclasses.replace(plan, settings=dataclasses.replace(plan.settings, **options))
-
-
-def _stored(trained: Trained) -> dict[str, Tensor]:
-    """Return the weights as they are stored, and leave them so in the networks to be measured."""
-    weights = compact(joined_state(trained.classifier, trained.encoder))
-    fill(trained.classifier, trained.encoder, weights, "just trained")
-    return weights
-
-
-def _evaluation(
-    trained: Trained,
-    classes: tuple[str, ...],
-    held_out: list[SourceItem],
-    learnt_from: list[SourceItem],
-) -> dict[str, Any]:
-    """Return `metrics`, `per_class` and `confusion` on the validation photos.
-
-    They are searched among themselves and every second training photo.
-    """
-    meta = {
-        "version": "just trained",
-        "classes": list(classes),
-        "architecture": trained.architecture.to_meta(),
-        "preprocessing": trained.preprocessing.to_meta(),
-        "calibration": trained.calibration,
-    }
-    model = CatalogModel(Checkpoint(trained.classifier, trained.encoder, meta))
-    evaluated = evaluate_model(model, held_out, learnt_from[::2], category_in_gallery=False)
-    figures = dict(evaluated.figures)
-    return {
-        "per_class": figures.pop("per_class"),
-        "confusion": figures.pop("confusion"),
-        "metrics": {name: value for name, value in figures.items() if name != "classes"},
-    }
 
 
 class _Reporter:
@@ -347,21 +299,3 @@ def _same_photo_twice(training: list[SourceItem], held_out: list[SourceItem]) ->
             f"{len(shared)} SKUs are in train/ and in validation/, {sorted(shared)[0]!r} for one: "
             "keep each in one of the two"
         )
-
-
-def _data(source: Source, training: PhotoArrays, validation: PhotoArrays) -> dict[str, Any]:
-    counts = np.bincount(training.targets, minlength=len(training.classes))
-    seen = sha256("".join(sorted((*training.sha256, *validation.sha256))).encode())
-    return {
-        "fingerprint": seen.hexdigest(),
-        "source": source.root.name,
-        "train": len(training),
-        "validation": len(validation),
-        "counts": dict(zip(training.classes, counts.tolist(), strict=True)),
-    }
-
-
-def _libraries() -> dict[str, str]:
-    return {"python": platform.python_version()} | {
-        name: library_version(name) for name in LIBRARIES
-    }

@@ -19,7 +19,7 @@ class Task:
     """One training: the photos, how long, and whom to tell.
 
     Photos are held at the recipe's own size. `on_step` is called with what is being done where no
-    epoch is.
+    epoch is, `on_batch` after each batch where an epoch takes minutes.
     """
 
     training: PhotoArrays
@@ -32,6 +32,7 @@ class Task:
     on_classifier: Callable[[ClassifierEpoch], None] = lambda epoch: None
     on_siamese: Callable[[SiameseEpoch], None] = lambda epoch: None
     on_step: Callable[[str], None] = lambda words: None
+    on_batch: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)

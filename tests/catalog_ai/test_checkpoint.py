@@ -12,6 +12,7 @@ from catalog_ai.checkpoint import (
     META,
     TRAINING_PHOTOS,
     WEIGHTS,
+    amend_meta,
     joined_state,
     load_checkpoint,
     load_meta,
@@ -200,3 +201,15 @@ def test_an_encoder_that_nobody_expects_is_refused(tmp_path: Path) -> None:
     save_checkpoint(tmp_path / "v1", state, meta(), [])
     with pytest.raises(CheckpointError, match="another architecture"):
         load_checkpoint(tmp_path / "v1")
+
+
+def test_a_certificate_can_be_added_to_and_stays_whole(tmp_path: Path) -> None:
+    folder = fake_model(tmp_path, "one")
+    before = load_meta(folder)
+    amend_meta(folder, comparison={"base": "two"})
+    assert load_meta(folder) == before | {"comparison": {"base": "two"}}
+    assert sorted(path.name for path in folder.iterdir()) == [
+        *("meta.json", "training_photos.txt", "weights.safetensors")
+    ]
+    with pytest.raises(CheckpointError, match="no model in"):
+        amend_meta(tmp_path / "none", comparison={})

@@ -14,7 +14,8 @@ class SourceItem:
 
     `more` are its other photos, relative to `root` as well, in the feed's order. `attributes` holds
     every other column under its casefolded name, as text. Paths are made when they are asked for:
-    a delivery may have a million items.
+    a delivery may have a million items. `digest` is the sha256 of the delivered photo where `image`
+    is the copy that a catalogue keeps of it.
     """
 
     sku: str
@@ -25,6 +26,7 @@ class SourceItem:
     attributes: dict[str, str] = field(default_factory=dict)
     split: Split | None = None
     more: tuple[str, ...] = ()
+    digest: str = ""
 
     @property
     def path(self) -> Path:
