@@ -1,0 +1,49 @@
+"""Words about the files that go out. Plain functions, no streamlit."""
+
+from datetime import datetime
+
+from catalog_ai.services.changes import MANY, MadeFile, Waiting
+from pages._ui.viewmodels import ago, count
+
+FORMATS = {"csv": "CSV", "parquet": "Parquet", "json": "JSON"}
+# kind: what its button says, and what is in it
+KINDS = {
+    "queue": ("Queue", "What looks wrong now, the most suspicious first."),
+    "decisions": ("All decisions", "Who decided what, when and why, the newest first."),
+    "products": ("Whole catalogue", "Every product with its corrected label."),
+    "training": ("Training folder", "Which photo belongs into which folder, to teach a model."),
+}
+_FORMAT_LINES = {
+    "csv": "For spreadsheets: what they could run as a formula begins with an apostrophe.",
+    "parquet": "For other programs: every value as it is, numbers as numbers.",
+    "json": "For other programs: every value as it is, a row on each line.",
+}
+
+
+def format_line(format: str) -> str:
+    """Return what a format is for."""
+    return _FORMAT_LINES[format]
+
+
+def changes_line(waiting: Waiting, now: datetime) -> str:
+    """Return what the next change file would hold."""
+    since = f"since the last one, {ago(waiting.since, now)}" if waiting.since else "so far"
+    if waiting.rows == 0:
+        return f"Nothing has changed {since}."
+    return (
+        f"Only what has changed {since}: each product once, with its old and its new label, who "
+        "changed it, when and why. The next file begins where this one ends."
+    )
+
+
+def make_label(waiting: Waiting) -> str:
+    """Return what the button that makes the next change file says."""
+    if waiting.rows is None:
+        return f"Make the change file (more than {MANY:,} decisions)"
+    return f"Make the change file ({count(waiting.rows, 'change')})"
+
+
+def made_line(file: MadeFile, now: datetime) -> str:
+    """Return a change file that was made before in a line."""
+    who = f", {file.made_by}" if file.made_by else ""
+    return f"{file.number}: {count(file.rows, 'change')}{who}, {ago(file.made_at, now)}"
