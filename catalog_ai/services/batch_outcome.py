@@ -136,7 +136,7 @@ def products(count: int) -> str:
 
 
 def _sentence(words: str, changed: bool, left: int) -> str:
+    were = f"{products(left)} left as {'it was' if left == 1 else 'they were'}."
     if not changed:
-        were = "nothing was left to do" if not left else f"{products(left)} left as they were"
-        return f"Nothing was changed: {were}."
-    return f"{words}." if not left else f"{words}. {products(left)} left as they were."
+        return f"Nothing was changed: {were}" if left else "Nothing was left to do."
+    return f"{words}. {were}" if left else f"{words}."

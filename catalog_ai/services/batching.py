@@ -79,8 +79,8 @@ def decide_sheet(
 ) -> Outcome:
     """Accept what is suggested for the ticked products, keep the labels of all the others.
 
-    A ticked one for which nothing else is suggested goes to a second look. What changed since it
-    was drawn is left alone. `request_key` is made when the sheet is drawn: sent twice, it is one
+    A ticked one for which nothing else is suggested goes to a second look; without a label there is
+    nothing to keep. What changed since it was drawn is left alone. `request_key` is made when the sheet is drawn: sent twice, it is one
     batch. Raises `UsageError` for a missing name.
     """
     reviewer, as_drawn = categories.reviewer_name(reviewer), {one.product_id: one for one in seen}
@@ -97,7 +97,11 @@ def decide_sheet(
             is_same = (subject.version, subject.image_sha256) == (drawn.version, drawn.image_sha256)
             (same if is_same else changed).append(subject)
         _tell(session, changed, tally)
-        decisions = [by.decision(one, *_of_sheet(one, one.id in ticked)) for one in same]
+        decisions = [
+            by.decision(one, *_of_sheet(one, one.id in ticked))
+            for one in same
+            if one.id in ticked or one.label_current is not None
+        ]
         outcome = store(session, "sheet", decisions, tally, by)
     deciding.look_again(catalogue, *outcome.decisions)
     return outcome
