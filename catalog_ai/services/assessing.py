@@ -1,6 +1,5 @@
 """Look for wrong labels: judge every product's label by classifiers that never saw it."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,15 +14,16 @@ from catalog_ai.curation.label_issues import (
     assess_labels,
     nearest,
 )
+from catalog_ai.curation.oddity import MOST_MARKED
 from catalog_ai.data.sources import normal_label
-from catalog_ai.services import categories
+from catalog_ai.services import categories, flagging
 from catalog_ai.services.catalogue import Catalogue, in_plain_words
 from catalog_ai.services.categories import Names
 from catalog_ai.services.classifying import model_row
 from catalog_ai.services.jobs import Progress
-from db.commands.scores import ScoreRow, replace_scores
+from db.commands.scores import OverlapRow, ScoreRow, replace_scores, unchanged
 from db.engine import read, write
-from db.queries import decisions, embeddings, models, predictions
+from db.queries import decisions, embeddings, models, predictions, scores
 
 FEWEST = 10  # known labels: with fewer, no classifier can be fitted and checked
 _FEWEST_WITHOUT_MODEL = 8  # products that make a label a category where the model knows none
@@ -46,6 +46,7 @@ class _Evidence:
     product_ids: NDArray[np.int64]
     vectors: NDArray[np.float32]  # (N, D), unit length
     features: NDArray[np.float32] | None  # (N, F); None where a product has none yet
+    marked: NDArray[np.float32] | None  # (M, F), of what people said is no product photo
     confirmed: NDArray[np.bool_]  # (N,), somebody looked at this photo and gave it this label
     labels: list[str | None]
     image_sha256: list[str]
@@ -67,11 +68,14 @@ def assess(catalogue: Catalogue, progress: Progress | None = None) -> Assessment
     tell = progress or (lambda fraction, message: None)
     evidence = _read(catalogue)
     tell(0.1, f"Comparing {len(evidence.labels):,} labels with their photos")
-    rows = list(_rows(evidence))
+    rows, overlaps = _found(evidence)
     tell(0.9, "Storing what was found")
+    model_id, classes, now = evidence.model.id, evidence.classes, datetime.now(UTC)
+    with in_plain_words(), read(catalogue.engine) as session:
+        before = scores.stored(session, model_id)
+    known = unchanged(before, classes, rows)
     with in_plain_words(), write(catalogue.engine, touches=("scores",)) as session:
-        now = datetime.now(UTC)
-        replace_scores(session, evidence.model.id, evidence.classes, rows, now)
+        replace_scores(session, model_id, classes, rows, now, overlaps=overlaps, known=known)
     return AssessmentSummary(len(rows), sum(row.looks_wrong for row in rows))
 
 
@@ -81,6 +85,8 @@ def _read(catalogue: Catalogue) -> _Evidence:
         table = embeddings.vectors(session, model.id)
         kept = [i for i, state in enumerate(table.review_states) if state != "not_product"]
         ids = table.product_ids[kept]
+        marked = table.product_ids[[state == "not_product" for state in table.review_states]]
+        features, odd_features = _features(session, model.id, ids.tolist(), marked.tolist())
         labels = [table.labels[i] for i in kept]
         names = categories.known(session, model, without_model=_FEWEST_WITHOUT_MODEL)
         classes = names.names
@@ -89,12 +95,24 @@ def _read(catalogue: Catalogue) -> _Evidence:
             classes=classes,
             product_ids=ids,
             vectors=table.vectors[kept],
-            features=embeddings.features(session, model.id, ids.tolist()),
+            features=features,
+            marked=odd_features,
             confirmed=np.isin(ids, decisions.confirmed(session)),
             labels=labels,
             image_sha256=[table.image_sha256[i] for i in kept],
             own_opinion=_own_opinion(session, model, ids.tolist(), names),
         )
+
+
+def _features(
+    session: Session, model_version_id: int, product_ids: list[int], marked: list[int]
+) -> tuple[NDArray[np.float32] | None, NDArray[np.float32] | None]:
+    """Return the features of products, and of those marked; read at once, they are large."""
+    marked = marked[-MOST_MARKED:]
+    both = embeddings.features(session, model_version_id, [*product_ids, *marked])
+    if both is not None:
+        return both[: len(product_ids)], both[len(product_ids) :]
+    return embeddings.features(session, model_version_id, product_ids) if marked else None, None
 
 
 def _own_opinion(
@@ -116,12 +134,27 @@ def _own_opinion(
     return opinion
 
 
-def _rows(evidence: _Evidence) -> Iterator[ScoreRow]:
+def _found(evidence: _Evidence) -> tuple[list[ScoreRow], list[OverlapRow]]:
     targets = evidence.targets()
-    found = _judge(evidence, targets)
-    for i, product_id in enumerate(evidence.product_ids.tolist()):
-        near = found.neighbours[i]
-        yield ScoreRow(
+    groups = np.unique(evidence.image_sha256, return_inverse=True)[1]
+    found = _judge(evidence, targets, groups)
+    looked = flagging.Looked(
+        *(evidence.product_ids, evidence.labels, groups, targets),
+        *(evidence.vectors, evidence.features, evidence.marked),
+    )
+    judged = bool(np.isfinite(found.score).any())  # else probabilities are the model's own opinion
+    overlaps = flagging.overlaps(found.probabilities, evidence.classes, looked) if judged else []
+    return _rows(evidence, targets, found, flagging.flags(looked)), overlaps
+
+
+def _rows(
+    evidence: _Evidence,
+    targets: NDArray[np.int64],
+    found: LabelAssessment,
+    flags: flagging.Flags,
+) -> list[ScoreRow]:
+    return [
+        ScoreRow(
             product_id=product_id,
             image_sha256=evidence.image_sha256[i],
             label=evidence.labels[i],
@@ -133,14 +166,22 @@ def _rows(evidence: _Evidence) -> Iterator[ScoreRow]:
             looks_wrong=bool(found.looks_wrong[i]),
             neighbours=evidence.product_ids[near[near >= 0]].tolist(),
             agreement=float(found.agreement[i]),
+            twin_id=flags.twin_ids[i],
+            oddity=float(flags.oddity[i]),
+            looks_odd=bool(flags.looks_odd[i]),
         )
+        for i, (product_id, near) in enumerate(
+            zip(evidence.product_ids.tolist(), found.neighbours, strict=True)
+        )
+    ]
 
 
-def _judge(evidence: _Evidence, targets: NDArray[np.int64]) -> LabelAssessment:
+def _judge(
+    evidence: _Evidence, targets: NDArray[np.int64], groups: NDArray[np.int64]
+) -> LabelAssessment:
     known = targets[targets != UNKNOWN]
     if len(known) < FEWEST or len(np.unique(known)) < 2:
         return _unjudged(evidence)
-    _, groups = np.unique(evidence.image_sha256, return_inverse=True)
     return assess_labels(
         *(evidence.vectors, targets, len(evidence.classes)),
         features=evidence.features,
