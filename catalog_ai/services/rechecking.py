@@ -116,10 +116,12 @@ def answer(
     request_key: str,
     seen_version: int,
     seen_sha256: str,
+    note: str = "",
 ) -> Decided:
     """Store what `reviewer` says of a product that is shown again, and whether they agree.
 
-    `action`, `label` and what was seen are as in `deciding.decide`, about the `Recheck.item`.
+    `action`, `label`, `note` and what was seen are as in `deciding.decide`, about the
+    `Recheck.item`.
     Raises `UsageError` as that does, `ConflictError` where the product changed since.
     """
     reviewer = categories.reviewer_name(reviewer)
@@ -134,7 +136,7 @@ def answer(
         if (product.version, product.image_sha256) != (seen_version, seen_sha256):
             last = decisions.standing(session, [product.id]).get(product.id)
             raise ConflictError(deciding.overtaken(product, last))
-        said = _said(session, first, reviewer, action, label)
+        said = replace(_said(session, first, reviewer, action, label), note=note.strip())
         agrees = _is_alike(first, said)
         row = _row(first, said, product, agrees=agrees, request_key=request_key)
         now = datetime.now(UTC)
@@ -255,6 +257,7 @@ def _row(
     """Return the row to store: it leaves the product as it is, or asks for a second look."""
     same = "not_product" if first.state_after == "not_product" else "keep"
     both = f"{what_was_done(first)}; shown it again, {what_was_done(said)}"
+    both += f": {said.note}" if said.note else ""
     return NewDecision(
         product_id=product.id,
         action=same if agrees else "second_look",
@@ -268,7 +271,7 @@ def _row(
         image_sha256=product.image_sha256,
         model_version_id=None,
         reviewer=said.reviewer,
-        note="" if agrees else both,
+        note=said.note if agrees else both,
         request_key=request_key,
     )
 

@@ -1,4 +1,4 @@
-"""Charts: a training's curves and confusion matrix, and in which ways labels look wrong."""
+"""Charts: a training's curves and confusion matrix, in which ways labels look wrong, progress."""
 
 import html
 from collections.abc import Callable, Sequence
@@ -97,6 +97,81 @@ def doubts(
         xaxis={"side": "top", "title": "looks like", **_ticks(suggestions)},
         yaxis={"autorange": "reversed", "title": "labelled", **_ticks(labels)},
         **layout,
+    )
+    return drawn
+
+
+def by_day(
+    title: str, days: Sequence[str], lines: Sequence[tuple[str, str, str, Sequence[int]]]
+) -> go.Figure:
+    """Return bars for each day, stacked: (name, colour, pattern, counts) from the bottom up."""
+    drawn = go.Figure()
+    for name, colour, pattern, counts in lines:
+        drawn.add_bar(
+            x=list(days),
+            y=list(counts),
+            name=name,
+            marker={
+                "color": colour,
+                "line": {"width": 0},
+                "pattern": {"shape": pattern, "fgcolor": "#ffffff", "size": 5, "solidity": 0.25},
+            },
+            hovertemplate=f"%{{x}}: %{{y:,}} {html.escape(name.lower())}<extra></extra>",
+        )
+    drawn.update_layout(
+        title=title,
+        barmode="stack",
+        bargap=0.25,
+        xaxis={"type": "category", "nticks": 8, "tickangle": 0},
+        yaxis={"rangemode": "tozero", "tickformat": ",d", "gridcolor": "#eee9df"},
+        **_LAYOUT,
+    )
+    return drawn
+
+
+def promises(
+    title: str,
+    said: Sequence[float],
+    true: Sequence[float],
+    bands: Sequence[tuple[float, float]],
+    words: Sequence[str],
+) -> go.Figure:
+    """Return how often labels were truly wrong (0..1) over how likely that was said to be.
+
+    `bands` are the bounds between which the true share lies, `words` say what a point stands for.
+    """
+    drawn = go.Figure()
+    drawn.add_scatter(
+        x=[0, 1],
+        y=[0, 1],
+        mode="lines",
+        name="as promised",
+        line={"color": "#8a8478", "dash": "dash", "width": 1.5},
+        hoverinfo="skip",
+    )
+    drawn.add_scatter(
+        x=list(said),
+        y=list(true),
+        mode="markers",
+        name="as people found",
+        marker={"size": 9, "color": "#0072b2"},
+        error_y={
+            "type": "data",
+            "symmetric": False,
+            "array": [most - share for share, (_, most) in zip(true, bands, strict=True)],
+            "arrayminus": [share - least for share, (least, _) in zip(true, bands, strict=True)],
+            "color": "#7fb3d3",
+            "thickness": 1.5,
+        },
+        text=list(words),
+        hovertemplate="%{text}<extra></extra>",
+    )
+    share = {"range": [-0.02, 1.02], "tickformat": ".0%", "gridcolor": "#eee9df"}
+    drawn.update_layout(
+        title=title,
+        xaxis={"title": "said to be wrong", **share},
+        yaxis={"title": "truly wrong", **share},
+        **_LAYOUT | {"legend": {"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"}},
     )
     return drawn
 

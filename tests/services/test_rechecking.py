@@ -261,6 +261,20 @@ def test_another_answer_asks_for_a_third_look(
     assert (waiting.reason, waiting.note_from_before) == ("second_look", note)
 
 
+@pytest.mark.parametrize(
+    ("action", "stored"),
+    [("keep", "long sleeves"), ("not_product", "as not a product photo: long sleeves")],
+)
+def test_a_note_goes_with_the_answer(
+    catalogue: Catalogue, seeded: Seeded, decide: Decide, action: str, stored: str
+) -> None:
+    decide(seeded.wrong_ids[0], "keep")
+    go_on(decide, seeded)
+    done = say(catalogue, shown_to(catalogue), action, note=" long sleeves ")
+    with read(catalogue.engine) as session:
+        assert session.get_one(Decision, done.decision_id).note.endswith(stored)
+
+
 def test_an_answer_taken_back_is_asked_for_again(
     catalogue: Catalogue, seeded: Seeded, decide: Decide
 ) -> None:
