@@ -30,6 +30,7 @@ PAGES = {
     "Embedding_map": "Embedding map",
     "Models": "Models",
     "Nightly_runs": "Nightly runs",
+    "Categories": "Categories",
 }
 WAIT = 20_000  # milliseconds
 

@@ -25,7 +25,8 @@ from db.engine import read, write
 from db.queries import batches as batch_queries
 from db.queries import categories as queries
 from db.queries import jobs as job_queries
-from db.queries.categories import CategoryRow, RenamingRow
+from db.queries.categories import CategoryRow
+from db.queries.categories import RenamingRow as RenamingRow
 
 _EXAMPLES = 8
 _CONFIRMED = ("kept", "changed")

@@ -21,6 +21,7 @@ PAGES = (
     ("pages/3_Embedding_map.py", "Embedding map", ":material/scatter_plot:"),
     ("pages/4_Models.py", "Models", ":material/model_training:"),
     ("pages/5_Nightly_runs.py", "Nightly runs", ":material/nightlight:"),
+    ("pages/6_Categories.py", "Categories", ":material/category:"),
 )
 
 

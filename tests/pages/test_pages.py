@@ -36,6 +36,7 @@ PAGES = {
     "Embedding map": "pages/3_Embedding_map.py",
     "Models": "pages/4_Models.py",
     "Nightly runs": "pages/5_Nightly_runs.py",
+    "Categories": "pages/6_Categories.py",
 }
 HOSTILE = "<b>x</b> [a](http://b) $y$ `c` *d*"
 
