@@ -1,12 +1,12 @@
-"""Models: the versions, how each was trained, which is active, and training another."""
+"""Models: the versions, which is active, a new one on trial, and training another."""
 
 import streamlit as st
 
 from catalog_ai.errors import CatalogError
-from catalog_ai.services import jobs, models
+from catalog_ai.services import comparing, jobs, models
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.models import ModelView
-from pages._ui import cache, charts, frame, parts, viewmodels
+from pages._ui import cache, charts, frame, parts, trial, viewmodels
 
 TOPICS = ("models", "embeddings")
 GREEN, GREY = "#2f6f62", "#b08d57"
@@ -17,19 +17,25 @@ def show() -> None:
     catalogue = frame.begin("Models")
     try:
         versions = cache.cached(catalogue, TOPICS, models.list_models)
-        show_versions(catalogue, versions)
+        on_trial = cache.cached(catalogue, trial.TOPICS, comparing.open_trial)
+        model = show_versions(catalogue, versions)
+        trial.show(catalogue, on_trial)
+        if model is not None:
+            with st.expander("How it was trained", expanded=on_trial is None):
+                show_charts(model)
+        trial.show_put_away(catalogue)
         show_training(catalogue, bool(versions))
         show_jobs(catalogue)
     except CatalogError as error:
         frame.stop(error)
 
 
-def show_versions(catalogue: Catalogue, versions: tuple[ModelView, ...]) -> None:
-    """Let one version be chosen, and show it."""
+def show_versions(catalogue: Catalogue, versions: tuple[ModelView, ...]) -> ModelView | None:
+    """Let one version be chosen, show what it is worth, and return it."""
     if not versions:
         st.info("There is no model yet. Train one on labelled photos:", icon=":material/school:")
         st.code("python -m catalog_ai.train --data FOLDER")
-        return
+        return None
     names = [model.version for model in versions]
     active = next((place for place, model in enumerate(versions) if model.is_active), 0)
     words = {model.version: version_words(model) for model in versions}
@@ -39,15 +45,28 @@ def show_versions(catalogue: Catalogue, versions: tuple[ModelView, ...]) -> None
     model = versions[names.index(chosen)]
     show_figures(model)
     if not model.is_active:
+        show_uses(catalogue, model)
+    return model
+
+
+def show_uses(catalogue: Catalogue, model: ModelView) -> None:
+    """Offer to use a version that is not in use, or to compare it first."""
+    by = {"requested_by": frame.reviewer()}
+    with st.container(horizontal=True, gap="small"):
         st.button(
             "Use this model from now on",
-            type="primary",
-            on_click=models.activate,
-            args=(catalogue, model.version),
-            kwargs={"requested_by": frame.reviewer()},
+            on_click=trial.asked,
+            args=(models.activate, catalogue, model.version),
+            kwargs=by,
             help="The worker then looks at all photos again; the present model stays available.",
         )
-    show_charts(model)
+        st.button(
+            "Try it first",
+            on_click=trial.asked,
+            args=(jobs.enqueue, catalogue, "compare", {"version": model.version}),
+            kwargs=by,
+            help="The worker looks at all photos with it and says which would change category.",
+        )
 
 
 def version_words(model: ModelView) -> str:

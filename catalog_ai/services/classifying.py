@@ -33,6 +33,10 @@ def model_row(catalogue: Catalogue, version: str | None) -> models.ModelRow:
     if row is None:
         there_are = ", ".join(dict.fromkeys([*known, *shipped.NAMES]))
         raise UnknownVersionError(f"there is no model {version!r}: choose from {there_are}")
+    if row.is_discarded:
+        raise UnknownVersionError(
+            f"the model {version!r} was discarded: bring it back on the page Models first"
+        )
     return row
 
 
@@ -75,11 +79,13 @@ class Classifier:
         """Whether the next answer comes without loading anything."""
         return "_model" in vars(self)
 
-    def outputs(self, found: Sequence[Prepared]) -> list[Output | None]:
+    def outputs(
+        self, found: Sequence[Prepared], digests: Sequence[str] = ()
+    ) -> list[Output | None]:
         """Return what is stored of the model's answers, None where nothing was to be computed.
 
-        Those that the preparing process did not ask for are asked for here. Raises
-        `CheckpointError`.
+        Those that the preparing process did not ask for are asked for here. `digests` are those of
+        the delivered photos where copies of them were looked at. Raises `CheckpointError`.
         """
         squares = [one.square for one in found if one.square is not None]
         here: Iterator[Answer] = iter(())
@@ -87,9 +93,10 @@ class Classifier:
             said = self._model.predict(squares)
             here = map(Answer, said.probabilities, said.vectors, said.features)
         answers = [next(here) if one.square is not None else one.answer for one in found]
+        names = digests or [one.photos[0].digest if one.photos else "" for one in found]
         return [
-            None if answer is None else self._output(one.photos[0].digest, answer)
-            for one, answer in zip(found, answers, strict=True)
+            None if answer is None else self._output(name, answer)
+            for name, answer in zip(names, answers, strict=True)
         ]
 
     def _output(self, digest: str, answer: Answer) -> Output:

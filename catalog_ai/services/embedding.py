@@ -20,6 +20,8 @@ class Embedder:
     def __init__(self, catalogue: Catalogue, classifier: Classifier) -> None:
         self._catalogue = catalogue
         self._classifier = classifier
+        # A model on trial changes nothing that other pages show, until all is there.
+        self._touches = ("embeddings",) if classifier.row.is_active else ("trials",)
 
     def run(self, progress: Progress | None) -> int:
         """Return how many products were looked at; those whose copy is gone are left out."""
@@ -35,6 +37,9 @@ class Embedder:
                 done += self._look(group, found)
                 if progress is not None:
                     progress(min(1.0, done / max(1, total)), f"{done:,} of {total:,} photos")
+        if done:
+            with write(self._catalogue.engine, touches=("embeddings",)):
+                pass
         return done
 
     def _groups(self) -> Iterator[tuple[list[ProductRow], list[Order]]]:
@@ -54,9 +59,11 @@ class Embedder:
             last = group[-1].id
 
     def _look(self, group: Sequence[ProductRow], found: Sequence[Prepared]) -> int:
-        outputs = zip(group, self._classifier.outputs(found), strict=True)
+        # A copy may be encoded anew; what is stored must name the photo that the product has.
+        digests = [product.image_sha256 for product in group]
+        outputs = zip(group, self._classifier.outputs(found, digests), strict=True)
         said = {product.id: output for product, output in outputs if output is not None}
-        with write(self._catalogue.engine, touches=("embeddings",)) as session:
+        with write(self._catalogue.engine, touches=self._touches) as session:
             row, version = self._classifier.row, self._classifier.preprocessing.version
             commands.store_outputs(session, row.id, version, said)
         return len(said)

@@ -17,6 +17,9 @@ from db.queries import jobs as queries
 
 TITLES = {
     "train": "Train a model",
+    "retrain": "Retrain on the corrections",
+    "compare": "Compare with the model in use",
+    "clear": "Clear away what a discarded model said",
     "embed": "Look at all photos with the new model",
     "assess": "Look for wrong labels",
     "project": "Draw the map",

@@ -1,7 +1,7 @@
 """Model versions: what there is, which is active, and asking for a new one."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from catalog_ai.errors import UnknownVersionError, UsageError
@@ -11,6 +11,7 @@ from catalog_ai.services.training import look_again
 from db.commands import models as commands
 from db.engine import read, write
 from db.queries import models as queries
+from db.queries import notes
 
 RECIPES = {
     "small": "Quick, a minute or a few",
@@ -36,12 +37,29 @@ class ModelView:
     predictions: int
 
 
-def list_models(catalogue: Catalogue) -> tuple[ModelView, ...]:
-    """Return all versions, the newest first."""
+@dataclass(frozen=True)
+class Activation:
+    """When somebody chose a version to be the active one."""
+
+    version: str
+    by: str
+    at: datetime
+
+
+def list_models(catalogue: Catalogue, *, discarded: bool = False) -> tuple[ModelView, ...]:
+    """Return all versions, the newest first: those in use, or those that were discarded."""
     with in_plain_words(), read(catalogue.engine) as session:
-        rows = queries.all_versions(session)
+        rows = [row for row in queries.all_versions(session) if row.is_discarded is discarded]
         counts = queries.prediction_counts(session)
     return tuple(_view(row, counts.get(row.id, 0)) for row in rows)
+
+
+def activations(catalogue: Catalogue) -> tuple[Activation, ...]:
+    """Return which versions were chosen to be the active one, the latest first."""
+    with in_plain_words(), read(catalogue.engine) as session:
+        lines = notes.note(session, commands.ACTIVATIONS).splitlines()
+    parts = (line.split("\t") for line in lines)
+    return tuple(Activation(name, by, datetime.fromisoformat(at)) for at, name, by in parts)
 
 
 def active_model(catalogue: Catalogue) -> ModelView | None:
@@ -52,12 +70,13 @@ def active_model(catalogue: Catalogue) -> ModelView | None:
 def activate(catalogue: Catalogue, version: str, *, requested_by: str) -> None:
     """Use `version` from now on; the worker looks at all photos again. The others stay loadable.
 
-    Raises `UnknownVersionError`.
+    An earlier version is as good as a later one: that is how to go back. Raises
+    `UnknownVersionError`, also for a version that was discarded.
     """
     with in_plain_words(), write(catalogue.engine, touches=("models",)) as session:
         if not commands.activate(session, version):
-            known = ", ".join(row.version for row in queries.all_versions(session)) or "none yet"
-            raise UnknownVersionError(f"there is no model {version!r}: the versions are {known}")
+            raise UnknownVersionError(_why_not(queries.all_versions(session), version))
+        commands.note_activation(session, version, requested_by, datetime.now(UTC))
     look_again(catalogue, version, requested_by=requested_by)
 
 
@@ -87,6 +106,13 @@ def start_training(
         "activate": activate,
     }
     return jobs.enqueue(catalogue, "train", parameters, requested_by=requested_by)
+
+
+def _why_not(rows: list[queries.ModelRow], version: str) -> str:
+    if any(row.version == version for row in rows):
+        return f"the model {version!r} was discarded: bring it back first"
+    known = ", ".join(row.version for row in rows if not row.is_discarded) or "none yet"
+    return f"there is no model {version!r}: the versions are {known}"
 
 
 def _view(row: queries.ModelRow, predictions: int) -> ModelView:

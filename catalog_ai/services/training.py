@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from catalog_ai.data.held_out import is_held_out
 from catalog_ai.data.sources import Source, SourceItem, read_source
 from catalog_ai.errors import TrainingDataError, UsageError
 from catalog_ai.services import jobs
@@ -101,6 +102,7 @@ def register(catalogue: Catalogue, folder: Path, *, activate: bool) -> None:
         commands.add_version(session, meta, datetime.now(UTC))
         if activate:
             commands.activate(session, meta["version"])
+            commands.note_activation(session, meta["version"], "", datetime.now(UTC))
     if activate:
         look_again(catalogue, meta["version"])
 
@@ -119,19 +121,28 @@ def look_again(catalogue: Catalogue, version: str, *, requested_by: str = "") ->
 def own_photos(catalogue: Catalogue) -> Source:
     """Return the catalogue's stored photos with the labels that it holds now.
 
-    Left out: what is no product photo, and what waits for a second look. Raises
-    `TrainingDataError` where nothing is left.
+    Left out: what is no product photo, and what waits for a second look. The photos that no model
+    learns from (`is_held_out`) are for validation, so that any two models can be compared on them.
+    Raises `TrainingDataError` where nothing is left.
     """
     with in_plain_words(), read(catalogue.engine) as session:
         rows = products.everything(session)
-    items = tuple(
-        SourceItem(row.sku, catalogue.settings.home, row.stored_image, row.label_current)
-        for row in rows
-        if row.review_state not in {"not_product", "second_look"}
-    )
-    if not items:
+    kept = [row for row in rows if row.review_state not in {"not_product", "second_look"}]
+    if not kept:
         raise TrainingDataError(
             "the catalogue has no photos to learn from: name a folder with --data, or run "
             "python -m catalog_ai.ingest FOLDER first"
         )
+    learnt = {row.label_current for row in kept if not is_held_out(row.image_sha256)}
+    items = tuple(
+        SourceItem(
+            *(row.sku, catalogue.settings.home, row.stored_image, row.label_current),
+            # A category of which every photo is held out could not be learnt at all.
+            split="validation"
+            if is_held_out(row.image_sha256) and row.label_current in learnt
+            else "train",
+            digest=row.image_sha256,
+        )
+        for row in kept
+    )
     return Source(catalogue.settings.home, "folders", items)

@@ -181,6 +181,24 @@ def _train(catalogue: Catalogue, parameters: Parameters, progress: Progress) -> 
     }
 
 
+def _retrain(catalogue: Catalogue, parameters: Parameters, progress: Progress) -> dict[str, Any]:
+    from catalog_ai.services.retraining import retrain
+
+    return retrain(catalogue, **parameters, progress=progress)
+
+
+def _compare(catalogue: Catalogue, parameters: Parameters, progress: Progress) -> dict[str, Any]:
+    from catalog_ai.services.comparing import compare
+
+    return compare(catalogue, **parameters, progress=progress)
+
+
+def _clear(catalogue: Catalogue, parameters: Parameters, progress: Progress) -> dict[str, Any]:
+    from catalog_ai.services.discarding import clear_away
+
+    return clear_away(catalogue, **parameters, progress=progress)
+
+
 def _embed(catalogue: Catalogue, parameters: Parameters, progress: Progress) -> dict[str, Any]:
     from catalog_ai.services.ingest import embed_missing
 
@@ -211,6 +229,9 @@ def _ingest(catalogue: Catalogue, parameters: Parameters, progress: Progress) ->
 
 _HANDLERS: dict[str, Callable[[Catalogue, Parameters, Progress], dict[str, Any]]] = {
     "train": _train,
+    "retrain": _retrain,
+    "compare": _compare,
+    "clear": _clear,
     "embed": _embed,
     "assess": _assess,
     "project": _project,

@@ -31,7 +31,7 @@ HEAD_EPOCHS = 30
 _HEAD_BATCH = 128
 _HEAD_RATE = 5e-4
 _NEW_ROWS_RATE = 5e-3
-_SMALL_RATE = 1e-3
+_SMALL_RATE = 3e-4
 _DEFAULT_RATES = FineTuning(learning_rate=2e-4, head_learning_rate=6e-4)
 _FEWEST_TO_CALIBRATE = 20  # photos
 

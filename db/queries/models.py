@@ -22,6 +22,7 @@ class ModelRow:
     meta: dict[str, Any]
     is_active: bool
     created_at: datetime
+    is_discarded: bool = False
 
 
 def active(session: Session) -> ModelRow | None:
@@ -61,4 +62,5 @@ def _row(found: ModelVersion) -> ModelRow:
         meta=found.meta,
         is_active=found.is_active,
         created_at=found.created_at,
+        is_discarded=found.is_discarded,
     )

@@ -1,10 +1,10 @@
-"""`python -m tests.reliability.stub_activate VERSION …`: activate one after the other, for ever."""
+"""`python -m tests.reliability.stub_activate VERSION …`: promote one after the other, for ever."""
 
 import sys
 from itertools import cycle
 
 from catalog_ai.services.catalogue import open_catalogue
-from catalog_ai.services.models import activate
+from catalog_ai.services.comparing import promote
 from tests.reliability import stub
 
 if __name__ == "__main__":
@@ -12,4 +12,4 @@ if __name__ == "__main__":
     catalogue = open_catalogue()
     stub.begin(wanted)
     for version in cycle(sys.argv[1:]):
-        activate(catalogue, version, requested_by="Ana")
+        promote(catalogue, version, reviewer="Ana")

@@ -76,6 +76,19 @@ def test_activation_can_be_taken_back(catalogue: Catalogue, seeded: Seeded, newe
     assert review.review_queue(catalogue).total == len(seeded.wrong_ids)
 
 
+def test_who_chose_which_version_is_remembered(
+    catalogue: Catalogue, seeded: Seeded, newer: str
+) -> None:
+    assert models.activations(catalogue) == ()
+    for number in range(25):
+        version = (newer, seeded.version)[number % 2]
+        models.activate(catalogue, version, requested_by=f"Ana\t{number}\n")
+    chosen = models.activations(catalogue)
+    assert len(chosen) == 20, "no more than a page can show"
+    assert (chosen[0].version, chosen[0].by) == (newer, "Ana 24")
+    assert chosen[0].at >= chosen[-1].at
+
+
 def test_a_version_that_is_not_there_changes_nothing(
     catalogue: Catalogue, seeded: Seeded, newer: str
 ) -> None:
