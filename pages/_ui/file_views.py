@@ -40,10 +40,17 @@ def make_label(waiting: Waiting) -> str:
     """Return what the button that makes the next change file says."""
     if waiting.rows is None:
         return f"Make the change file (more than {MANY:,} decisions)"
+    if waiting.rows == 0:
+        return "Make the change file"
     return f"Make the change file ({count(waiting.rows, 'change')})"
+
+
+def save_label(number: int, rows: int) -> str:
+    """Return what the button says with which the browser takes a change file."""
+    return f"Save change file {number} ({count(rows, 'change')})"
 
 
 def made_line(file: MadeFile, now: datetime) -> str:
     """Return a change file that was made before in a line."""
     who = f", {file.made_by}" if file.made_by else ""
-    return f"{file.number}: {count(file.rows, 'change')}{who}, {ago(file.made_at, now)}"
+    return f"Change file {file.number}: {count(file.rows, 'change')}{who}, {ago(file.made_at, now)}"

@@ -96,6 +96,17 @@ def test_the_change_file_is_made_then_saved_then_found_again(
     assert len(changes.made_files(catalogue)) == 2
 
 
+def test_older_change_files_are_folded_away(catalogue: Catalogue, seeded: Seeded) -> None:
+    for product_id in seeded.wrong_ids[:5]:
+        accept(catalogue, product_id)
+        changes.make(catalogue)
+    app = opened()
+    (folded,) = app.expander
+    assert [one.key for one in folded.button] == ["files.again.2", "files.again.1"]
+    again = [one.key for one in app.button if str(one.key).startswith("files.again")]
+    assert len(again) == 5
+
+
 def test_somebody_else_was_faster(catalogue: Catalogue, seeded: Seeded) -> None:
     accept(catalogue, seeded.wrong_ids[0])
     app = opened()

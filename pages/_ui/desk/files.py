@@ -1,6 +1,7 @@
 """Files that go out: what changed since the last download, and everything else as a table."""
 
 from collections.abc import Callable
+from typing import Literal
 
 import streamlit as st
 
@@ -11,6 +12,8 @@ from catalog_ai.services.changes import ChangeFile, MadeFile
 from catalog_ai.services.table_files import ExportFile
 from pages._ui import cache, file_views, frame, parts, viewmodels
 
+IN_SIGHT = 3  # change files that are listed at once
+EARLIER = 50  # and in all; still older ones are made again by the command
 _FORMAT = "files.format"
 _CHANGES = "files.changes"  # the change file that this session asked for last
 _ERROR = "files.error"
@@ -48,25 +51,36 @@ def _show_changes(catalogue: Catalogue) -> None:
     st.markdown("##### Changes")
     waiting = cache.cached(catalogue, ("labels", "exports"), changes.waiting)
     st.caption(file_views.changes_line(waiting, parts.now()))
-    st.button(
-        file_views.make_label(waiting),
-        icon=":material/output:",
-        type="primary",
-        key="files.make",
-        disabled=waiting.rows == 0,
-        on_click=_make,
-        args=(catalogue,),
-    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            file_views.make_label(waiting),
+            icon=":material/output:",
+            type="primary",
+            key="files.make",
+            disabled=waiting.rows == 0,
+            on_click=_make,
+            args=(catalogue,),
+        )
+        made: ChangeFile | None = st.session_state.get(_CHANGES)
+        if made is not None:
+            label = file_views.save_label(made.number, made.rows)
+            offer(made, label, type="primary" if waiting.rows == 0 else "secondary")
     if error := st.session_state.pop(_ERROR, ""):
         st.warning(viewmodels.plain(error), icon=":material/front_hand:")
-    made: ChangeFile | None = st.session_state.get(_CHANGES)
-    if made is not None:
-        if made.warning:
-            st.warning(viewmodels.plain(made.warning), icon=":material/difference:")
-        offer(made, f"Save change file {made.number} ({viewmodels.count(made.rows, 'change')})")
-    earlier = cache.cached(catalogue, ("exports",), changes.made_files)
-    for file in earlier:
+    if made is not None and made.warning:
+        st.warning(viewmodels.plain(made.warning), icon=":material/difference:")
+    _show_earlier(catalogue)
+
+
+def _show_earlier(catalogue: Catalogue) -> None:
+    """List the change files that were made, the newest in sight."""
+    earlier = cache.cached(catalogue, ("exports",), changes.made_files, limit=EARLIER)
+    for file in earlier[:IN_SIGHT]:
         _show_made(catalogue, file)
+    if earlier[IN_SIGHT:]:
+        with st.expander("Older change files"):
+            for file in earlier[IN_SIGHT:]:
+                _show_made(catalogue, file)
 
 
 def _show_made(catalogue: Catalogue, file: MadeFile) -> None:
@@ -84,7 +98,7 @@ def _show_made(catalogue: Catalogue, file: MadeFile) -> None:
 
 def _show_others(catalogue: Catalogue) -> None:
     """Offer the other files, each made when asked for: first its button, then the download."""
-    st.markdown("##### Everything")
+    st.markdown("##### Whole lists")
     for kind, (label, what) in file_views.KINDS.items():
         with st.container(horizontal=True, vertical_alignment="center"):
             download(catalogue, kind, label, _format())
@@ -96,20 +110,24 @@ def download(catalogue: Catalogue, kind: str, label: str, format: str = "csv") -
     if not st.button(label, icon=":material/table_view:", key=f"download.{kind}"):
         return
     try:
-        file = exporting.export(catalogue, kind, format, created_by=frame.reviewer())
+        with st.spinner("Making the file…"):
+            file = exporting.export(catalogue, kind, format, created_by=frame.reviewer())
     except CatalogError as error:
         st.warning(viewmodels.plain(str(error)), icon=":material/front_hand:")
         return
     offer(file, f"Save {viewmodels.count(file.rows, 'row')}")
 
 
-def offer(file: ExportFile, label: str) -> None:
+def offer(
+    file: ExportFile, label: str, *, type: Literal["primary", "secondary"] = "secondary"
+) -> None:
     """Draw the button with which the browser takes a file; the page stays as it is."""
     st.download_button(
         label,
         file.data,
         file_name=file.file_name,
         mime=file.mime,
+        type=type,
         on_click="ignore",
         icon=":material/download:",
     )
