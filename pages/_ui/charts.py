@@ -13,6 +13,8 @@ _LAYOUT = {
     "plot_bgcolor": "#ffffff",
     "legend": {"orientation": "h", "y": -0.2},
 }
+_GRID = "#eee9df"
+_FEW = 6
 
 
 def curves(
@@ -114,16 +116,21 @@ def by_day(
             marker={
                 "color": colour,
                 "line": {"width": 0},
-                "pattern": {"shape": pattern, "fgcolor": "#ffffff", "size": 5, "solidity": 0.25},
+                "pattern": {
+                    **{"shape": pattern, "bgcolor": colour, "fgcolor": "#ffffff"},
+                    **{"size": 5, "solidity": 0.2},
+                },
             },
             hovertemplate=f"%{{x}}: %{{y:,}} {html.escape(name.lower())}<extra></extra>",
         )
+    tallest = max((sum(day) for day in zip(*(line[3] for line in lines), strict=True)), default=0)
+    whole = {"dtick": 1} if tallest < _FEW else {}  # or the axis would count 0, 0, 1, 1
     drawn.update_layout(
         title=title,
         barmode="stack",
         bargap=0.25,
         xaxis={"type": "category", "nticks": 8, "tickangle": 0},
-        yaxis={"rangemode": "tozero", "tickformat": ",d", "gridcolor": "#eee9df"},
+        yaxis={"rangemode": "tozero", "tickformat": ",d", "gridcolor": _GRID, **whole},
         **_LAYOUT,
     )
     return drawn
@@ -166,12 +173,12 @@ def promises(
         text=list(words),
         hovertemplate="%{text}<extra></extra>",
     )
-    share = {"range": [-0.02, 1.02], "tickformat": ".0%", "gridcolor": "#eee9df"}
+    share = {"range": [-0.02, 1.02], "tickformat": ".0%", "gridcolor": _GRID}
     drawn.update_layout(
         title=title,
-        xaxis={"title": "said to be wrong", **share},
+        xaxis={"title": "how likely wrong it was said to be", **share},
         yaxis={"title": "truly wrong", **share},
-        **_LAYOUT | {"legend": {"orientation": "h", "y": 1.12, "x": 1, "xanchor": "right"}},
+        **_LAYOUT | {"legend": {"orientation": "h", "y": -0.35}},
     )
     return drawn
 

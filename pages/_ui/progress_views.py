@@ -71,9 +71,11 @@ def found_line(progress: Progress) -> str:
     """Return how many of the last answers found a wrong label, "" before the first."""
     if not progress.answers:
         return ""
-    were = "was" if progress.were_wrong == 1 else "were"
-    line = f"Of the last {count(progress.answers, 'decision')} {progress.were_wrong:,} {were} about"
-    line += " a label that was truly wrong"
+    if progress.answers == 1:
+        found = "a label that was truly wrong" if progress.were_wrong else "no wrong label"
+        return f"The last decision found {found}."
+    line = f"Of the last {progress.answers:,} decisions {progress.were_wrong:,} found a label that "
+    line += "was truly wrong"
     doubtful = [one for one in progress.promises if _DOUBTFUL[0] <= one.low < _DOUBTFUL[1]]
     decided = sum(one.decided for one in doubtful)
     if decided:
@@ -91,14 +93,10 @@ def left_line(progress: Progress) -> str:
     line = f"About {count(wrong, 'wrong label')} {'is' if wrong == 1 else 'are'} left among the "
     line += f"{progress.count:,} that look wrong"
     if round(progress.sure):
-        line += f", {progress.sure:,.0f} of them above {SURE:.0%}"
-    ahead = f"the next {progress.ahead:,} hold" if progress.ahead > 1 else "the next one is"
-    share = (
-        f"about {progress.ahead_wrong:,.0f}"
-        if progress.ahead > 1
-        else (f"{progress.ahead_wrong:.0%} likely wrong")
-    )
-    return f"{line}; {ahead} {share}."
+        line += f", {progress.sure:,.0f} of them among those more than {SURE:.0%} likely wrong"
+    if progress.ahead == 1:
+        return f"{line}; the next one is {progress.ahead_wrong:.0%} likely wrong."
+    return f"{line}; the next {progress.ahead:,} hold about {progress.ahead_wrong:,.0f}."
 
 
 def left_bars(progress: Progress) -> str:

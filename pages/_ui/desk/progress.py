@@ -30,10 +30,17 @@ def show(catalogue: Catalogue) -> None:
 
 def show_counts(counts: review.ReviewProgress, progress: Progress) -> None:
     """Show what is done, and what decides when to stop."""
-    done, today, wrong = st.columns(3)
-    done.metric("Decided", viewmodels.progress_line(counts))
-    today.metric("Decided today", f"{counts.today:,}")
-    wrong.metric("Wrong labels left, about", f"{progress.wrong:,.0f}")
+    for column, (words, number) in zip(
+        st.columns(4),
+        (
+            ("Decided", f"{counts.decided:,}"),
+            ("Decided today", f"{counts.today:,}"),
+            ("Left to look at", f"{counts.left:,}"),
+            ("Wrong labels among them, about", f"{progress.wrong:,.0f}"),
+        ),
+        strict=True,
+    ):
+        column.metric(words, number)
     found = progress_views.found_line(progress)
     st.markdown(viewmodels.plain(f"{found} {progress_views.left_line(progress)}".strip()))
 
@@ -53,7 +60,7 @@ def show_charts(progress: Progress) -> None:
         points = progress.promises
         if points:
             drawn = charts.promises(
-                "Truly wrong, of what was said to be",
+                "How often the score was right",
                 [(one.low + one.high) / 2 for one in points],
                 [one.wrong / one.decided for one in points],
                 [(one.least, one.most) for one in points],
