@@ -7,7 +7,7 @@ from catalog_ai.services import catalogue as catalogues
 from catalog_ai.services import review
 from catalog_ai.services.catalogue import Catalogue
 from pages._ui import cache, frame, parts, state, viewmodels
-from pages._ui.desk import address, filters, item, pairs
+from pages._ui.desk import address, bulk, filters, item, log, pairs, sheet
 
 STATUS = (*filters.TOPICS, "notes", "projections")
 
@@ -46,8 +46,14 @@ def show_desk(catalogue: Catalogue) -> None:
     show_messages()
     if view == "single":
         item.show(catalogue, address.wanted(), address.sort())
+    elif view == "sheet":
+        sheet.show(catalogue, address.wanted(), address.sort())
+    elif view == "bulk":
+        bulk.show(catalogue, address.wanted())
     elif view == "pairs":
         pairs.show(catalogue)
+    elif view == "log":
+        log.show(catalogue)
 
 
 def show_messages() -> None:

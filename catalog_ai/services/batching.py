@@ -79,9 +79,9 @@ def decide_sheet(
 ) -> Outcome:
     """Accept what is suggested for the ticked products, keep the labels of all the others.
 
-    A ticked one for which nothing else is suggested goes to a second look; without a label there is
-    nothing to keep. What changed since it was drawn is left alone. `request_key` is made when the sheet is drawn: sent twice, it is one
-    batch. Raises `UsageError` for a missing name.
+    A ticked one for which nothing else is suggested goes to a second look; one without a label has
+    nothing to keep and stays. What changed since it was drawn is left alone. `request_key` is made
+    when the sheet is drawn: sent twice, it is one batch. Raises `UsageError` for a missing name.
     """
     reviewer, as_drawn = categories.reviewer_name(reviewer), {one.product_id: one for one in seen}
     with in_plain_words(), write(catalogue.engine, touches=("labels",)) as session:

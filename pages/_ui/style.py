@@ -30,6 +30,12 @@ CSS = """
   font-size: .85rem; }
 .attributes dt { color: #7a7468; } .attributes dd { margin: 0; overflow-wrap: anywhere; }
 .twin { width: 148px; }
+.changes { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
+.changes th { text-align: left; font-weight: 500; color: #7a7468; }
+.changes th, .changes td { border: 0; padding: .12rem 1.2rem .12rem 0; overflow-wrap: anywhere; }
+.changes td:last-child, .changes th:last-child { text-align: right; padding-right: 0; }
+.st-key-review-sheet-bar { position: sticky; top: 3.2rem; z-index: 5; background: #fbfaf7;
+  padding: .35rem 0; }
 .bar { display: grid; grid-template-columns: 9rem 1fr 3rem; gap: .6rem; align-items: center;
   font-size: .88rem; padding: .12rem 0; }
 .bar span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }

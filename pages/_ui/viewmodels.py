@@ -330,6 +330,11 @@ def photo(path: Path) -> str:
 
 def decision_line(decision: DecisionView, now: datetime) -> str:
     """Return who decided what and when."""
+    return f"{what_was_decided(decision)} · {decision.reviewer}, {ago(decision.decided_at, now)}"
+
+
+def what_was_decided(decision: DecisionView) -> str:
+    """Return what a decision did: "dress → skirt (undone)"."""
     what = {
         "keep": f"kept {decision.label_after or NO_LABEL}",
         "not_product": "not a product photo",
@@ -339,8 +344,7 @@ def decision_line(decision: DecisionView, now: datetime) -> str:
         decision.action,
         f"{decision.label_before or NO_LABEL} → {decision.label_after or NO_LABEL}",
     )
-    undone = " (undone)" if decision.undone else ""
-    return f"{what}{undone} · {decision.reviewer}, {ago(decision.decided_at, now)}"
+    return what + (" (undone)" if decision.undone else "")
 
 
 def map_colours(view: MapView, by: str) -> list[tuple[str, str, list[int]]]:

@@ -1,0 +1,96 @@
+"""Products as tiles that are ticked by click or key: the browser does it at once, without a rerun.
+
+What is ticked is told to the server behind; a press of a button afterwards already knows it.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+from pages._ui.desk import address
+
+SIZES = (80, 300, 120)  # pixels: the least, the most, and at first; seven a row at 1280
+_TICKED = "review.ticked"
+_HERE = Path(__file__).parent
+_HTML = (
+    "<p class='hint'><span></span> click, or <kbd>←</kbd> <kbd>→</kbd> <kbd>↑</kbd> "
+    "<kbd>↓</kbd> and <kbd>X</kbd>; <kbd>A</kbd> ticks <button type='button'>all or none</button>; "
+    "<kbd>Enter</kbd> shows one large.</p><div class='tiles'></div>"
+)
+_TILES = st.components.v2.component(
+    "contact_sheet",
+    html=_HTML,
+    css=(_HERE / "contact_sheet.css").read_text(encoding="utf-8"),
+    js=(_HERE / "contact_sheet.js").read_text(encoding="utf-8"),
+)
+
+
+def show_size() -> int:
+    """Draw the size of the photos, right = bigger, and return it in pixels."""
+    least, most, first = SIZES
+    return st.slider(
+        "Size of the photos",
+        *(least, most, first),
+        key=address.SIZE,
+        bind="query-params",
+        format="Size %d",
+        label_visibility="collapsed",
+        width=170,
+    )
+
+
+def show(
+    scope: str,
+    name: str,
+    tiles: Sequence[dict[str, Any]],
+    *,
+    hint: str,
+    size: int,
+    on_look: Callable[[int], None],
+) -> set[int]:
+    """Draw tiles and return the ids that are ticked within `scope`, on other pages of it as well.
+
+    `name` is another one for other tiles. `on_look` is told which tile is to be shown large.
+    """
+    key = f"review.tiles.{name}"
+    shown = {int(tile["id"]) for tile in tiles}
+
+    def ticked() -> None:
+        said = {int(product_id) for product_id in st.session_state[key].get("ticked") or ()}
+        _all()[scope] = (ticked_in(scope) - shown) | said
+
+    def look() -> None:
+        chosen = st.session_state[key].get("look")
+        if chosen is not None:
+            on_look(int(chosen))
+
+    _TILES(
+        key=key,
+        data={
+            "name": name,
+            "hint": hint,
+            "size": size,
+            "ticked": sorted(ticked_in(scope) & shown),
+            "tiles": list(tiles),
+        },
+        on_ticked_change=ticked,
+        on_look_change=look,
+    )
+    return ticked_in(scope)
+
+
+def ticked_in(scope: str) -> set[int]:
+    """Return which products are ticked within a scope."""
+    return set(_all().get(scope, ()))
+
+
+def clear(scope: str) -> None:
+    """Tick nothing within a scope."""
+    _all().pop(scope, None)
+
+
+def _all() -> dict[str, set[int]]:
+    kept: dict[str, set[int]] = st.session_state.setdefault(_TICKED, {})
+    return kept
