@@ -21,6 +21,7 @@ _ACTION, _LABEL = "review.bulk.action", "review.bulk.label"
 
 def show(catalogue: Catalogue, wanted: Filter) -> None:
     """Show what would change, what to leave out, and the button that does it."""
+    sheet.redrawn()
     page = sheet.page_of(catalogue, wanted, AS_USUAL, PER_PAGE)
     sheet.show_bar(catalogue, page)
     told.show(catalogue)

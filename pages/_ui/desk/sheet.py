@@ -21,6 +21,7 @@ _REDRAW = "review.sheet.redraw"
 
 def show(catalogue: Catalogue, wanted: Filter, sort: Sort) -> None:
     """Show a page of one category, or of one suggestion; without either, ask for one."""
+    redrawn()
     if wanted.category is None and wanted.suggestion is None:
         told.show(catalogue)
         st.caption("A contact sheet shows one category at a time: choose one.")
