@@ -163,16 +163,17 @@ def show_jobs(catalogue: Catalogue) -> None:
             "No worker is running, so these wait. Start one: `python -m catalog_ai.worker`",
             icon=":material/pause_circle:",
         )
-    if going:
-        parts.watch_jobs(catalogue, kinds=tuple(jobs.TITLES))
-        for job in going:
-            st.button(
-                viewmodels.plain(f"Cancel “{job.title}”"),
-                key=f"models.cancel.{job.id}",
-                type="tertiary",
-                on_click=jobs.cancel,
-                args=(catalogue, job.id),
-            )
+    others = tuple(kind for kind in jobs.TITLES if kind not in trial.KINDS)
+    if any(job.kind in others for job in going):
+        parts.watch_jobs(catalogue, kinds=others)
+    for job in going:
+        st.button(
+            viewmodels.plain(f"Cancel “{job.title}”"),
+            key=f"models.cancel.{job.id}",
+            type="tertiary",
+            on_click=jobs.cancel,
+            args=(catalogue, job.id),
+        )
     now = parts.now()
     rows = [
         {

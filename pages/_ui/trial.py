@@ -6,12 +6,14 @@ from typing import Any
 import streamlit as st
 
 from catalog_ai.errors import CatalogError
-from catalog_ai.services import comparing, discarding, models, retraining
+from catalog_ai.services import comparing, discarding, jobs, models, retraining
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.comparing import Change, Trial
 from pages._ui import cache, frame, parts, trial_views, viewmodels
 
 TOPICS = ("models", "trials")
+KINDS = ("retrain", "compare")  # of jobs that are shown here while they wait or run
+_GOING = ("queued", "running")
 _READY = (*TOPICS, "labels", "products")
 _PAIR = "models.pair"
 _PAGE = "models.page"
@@ -75,6 +77,8 @@ def _show_retraining(catalogue: Catalogue) -> None:
         help="The worker trains the active model further on the labels as they are now, as a "
         "version of its own. Nothing changes until you have compared both and choose to use it.",
     )
+    if any(job.kind in KINDS and job.state in _GOING for job in jobs.list_jobs(catalogue)):
+        parts.watch_jobs(catalogue, kinds=KINDS)
     if ready.why_not:
         st.caption(viewmodels.plain(ready.why_not[:1].upper() + ready.why_not[1:] + "."))
 
