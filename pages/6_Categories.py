@@ -72,8 +72,9 @@ def show_list(catalogue: Catalogue, found: tuple[CategoryView, ...]) -> None:
     pages = -(-len(rows) // PER_PAGE)
     number = st.pagination(pages, key="categories.page") if pages > 1 else 1
     names = [row.name for row in found]
-    for row in rows[(number - 1) * PER_PAGE : number * PER_PAGE]:
-        show_row(catalogue, row, names)
+    with st.container(gap=None):
+        for row in rows[(number - 1) * PER_PAGE : number * PER_PAGE]:
+            show_row(catalogue, row, names)
 
 
 def show_row(catalogue: Catalogue, row: CategoryView, names: list[str]) -> None:
@@ -136,7 +137,7 @@ def show_few(catalogue: Catalogue, found: tuple[FewView, ...]) -> None:
     st.subheader("Not categories yet")
     st.caption(
         f"Labels of the feed that fewer than {categories.ENOUGH} products carry. "
-        "Nothing is suggested or judged by them."
+        "They are suggested for no other product."
     )
     for few in found:
         words, add, merge = st.columns((4, 2, 3), vertical_alignment="center", gap="small")

@@ -196,6 +196,8 @@ def _foretold(found: Plan, products: int) -> str:
     """Return what would happen, in plain sentences."""
     given_up = [f"“{name}”" for name in found.given_up.values()]
     parts = [f"{_products(products)} would become “{found.to}”."]
+    if not products:
+        parts = [f"No product is of it: the name alone would become “{found.to}”."]
     if found.joins:
         parts.append(f"“{found.to}” has {_products(found.there)} already: the two become one.")
     if given_up:

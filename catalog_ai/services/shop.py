@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog_ai.config import Settings
+from catalog_ai.data.sources import normal_label
 from catalog_ai.errors import NoModelError, UsageError
 from catalog_ai.images import decode_photo
 from catalog_ai.services.catalogue import Catalogue, in_plain_words
+from catalog_ai.services.categories import aliases
 from catalog_ai.services.evidence import Candidate
 from catalog_ai.services.neighbours import CatalogueIndex, load_index, search
 from catalog_ai.services.photos import ensure_thumbnail
@@ -150,15 +152,27 @@ def similar_to_photo(
     model = _model(settings.models / known.version, settings.runtime, settings.execution_provider)
     outputs = model.predict([photo.pixels])
     shares = outputs.probabilities[0]
-    ranked = tuple(
-        Candidate(model.classes[number], float(shares[number])) for number in (-shares).argsort()
-    )
+    ranked = _ranked(catalogue, model.classes, shares.tolist())
     return PhotoMatches(
         *((ranked[0].label, ranked[0].probability) if ranked else ("", 0.0)),
         candidates=ranked,
         matches=_matches(catalogue, known, outputs.vectors[0], k, category),
         preview=photo.thumbnail(),
     )
+
+
+def _ranked(
+    catalogue: Catalogue, classes: Sequence[str], shares: Sequence[float]
+) -> tuple[Candidate, ...]:
+    """Return a model's classes under the names that they have now, the likeliest first."""
+    with in_plain_words(), read(catalogue.engine) as session:
+        given_up = aliases(session)
+    found: dict[str, float] = {}
+    for name, share in zip(classes, shares, strict=True):
+        called = given_up.get(normal_label(name), name)
+        found[called] = found.get(called, 0.0) + share
+    ranked = sorted(found.items(), key=lambda pair: -pair[1])
+    return tuple(Candidate(name, share) for name, share in ranked)
 
 
 def _index(catalogue: Catalogue, index: CatalogueIndex | None) -> CatalogueIndex:

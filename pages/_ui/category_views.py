@@ -6,13 +6,18 @@ from datetime import datetime
 from catalog_ai.services.categories import CategoryView, FewView
 from catalog_ai.services.overlaps import BorderProduct, OverlapView
 from catalog_ai.services.renaming import Preview, RenamingRow
-from catalog_ai.services.review import QUEUES, STATES
+from catalog_ai.services.review import QUEUES
 from pages._ui.viewmodels import ago, count, escaped, photo
 
 SORTS = {
     "name": "By name",
     "products": "Most products",
     "wrong": "Most that look wrong",
+}
+_WAITING = {
+    "open": "not decided yet",
+    "second_look": "for a second look",
+    "not_product": "marked as no product photo",
 }
 CSS = """
 <style>
@@ -84,9 +89,9 @@ def states(preview: Preview) -> str:
     if preview.confirmed:
         stay = "stays" if preview.confirmed == 1 else "stay"
         parts.append(f"{preview.confirmed:,} confirmed by people {stay} confirmed")
-    for state, number in preview.by_state.items():
-        if state not in {"kept", "changed"}:
-            parts.append(f"{number:,} {STATES[state].lower()}")
+    for state, words in _WAITING.items():
+        if preview.by_state.get(state):
+            parts.append(f"{preview.by_state[state]:,} {words}")
     return " · ".join(parts)
 
 
@@ -98,7 +103,7 @@ def previews(preview: Preview) -> str:
 def button(preview: Preview) -> str:
     """Return the words of the button that does it."""
     verb = "Merge" if preview.joins or len(preview.sources) > 1 else "Rename"
-    return f"{verb} {count(preview.products, 'product')}"
+    return f"{verb} {count(preview.products, 'product')}" if preview.products else verb
 
 
 def overlap_line(pair: OverlapView) -> str:

@@ -1,5 +1,7 @@
 import threading
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
@@ -9,15 +11,21 @@ from catalog_ai.data.sources import NO_LABEL_WORDS
 from catalog_ai.errors import CatalogError, ConflictError, UsageError
 from catalog_ai.services import categories, jobs, renaming, review
 from catalog_ai.services.assessing import assess
+from catalog_ai.services.batching import undo_batch
 from catalog_ai.services.catalogue import Catalogue, revision
+from catalog_ai.services.deciding import decide
+from catalog_ai.services.ingest import ingest
+from catalog_ai.services.recording import Recorder
 from catalog_ai.services.renaming import Renamed, forget_renaming, preview, rename
+from catalog_ai.services.training import register
 from db.commands import categories as commands
 from db.engine import read, write
 from db.queries import categories as queries
 from db.queries import decisions as decision_queries
 from db.schema import Assessment, Batch, Decision, LabelScore, Product, Run
-from tests.helpers import CLASSES, Seeded, seed_catalogue
+from tests.helpers import CLASSES, Seeded, fake_model, seed_catalogue, write_photo
 
+COLOURS = ("#8c3b4a", "#3b5b8c", "#4a7a54", "#8c7a3b")
 Row = tuple[str | None, str | None, str, int]
 
 
@@ -374,3 +382,127 @@ def test_scores_follow_exactly(catalogue: Catalogue, seeded: Seeded) -> None:
             names = {"hat": "Cap"}
             assert row.label == names.get(label or "", label)
             assert row.suggestion == names.get(suggestion, suggestion)
+
+
+def test_a_batchs_undo_puts_labels_and_names_back_at_once(
+    catalogue: Catalogue, seeded: Seeded
+) -> None:
+    hats = sorted(carrying(catalogue, "hat"))
+    change(catalogue, hats[:1], review_state="kept")
+    before = {number: row[:3] for number, row in rows(catalogue).items()}
+    made = done(catalogue, ["hat", "Polo"], "Cap")
+    settled = settle(catalogue, hats[1], "shoes")
+    undone = undo_batch(catalogue, made.batch_id, reviewer="Bo", request_key="u")
+    assert (undone.products, [left.product_id for left in undone.left]) == (len(hats), [hats[1]])
+    after = {number: row[:3] for number, row in rows(catalogue).items()}
+    assert after.pop(hats[1])[1] == settled
+    assert after == {number: row for number, row in before.items() if number != hats[1]}
+    assert review.categories(catalogue) == CLASSES
+    assert renaming.renamings(catalogue)[0].undone
+    with pytest.raises(ConflictError, match="Bo took this back already"):
+        undo_batch(catalogue, made.batch_id, reviewer="Ana", request_key="v")
+
+
+def test_an_undo_that_a_later_renaming_forbids_changes_nothing(
+    catalogue: Catalogue, seeded: Seeded
+) -> None:
+    first = done(catalogue, "hat", "Cap")
+    done(catalogue, "Cap", "Headgear")
+    before = rows(catalogue)
+    with pytest.raises(ConflictError, match="undo that first"):
+        undo_batch(catalogue, first.batch_id, reviewer="Bo", request_key="u")
+    assert rows(catalogue) == before
+    assert not any(row.undone for row in renaming.renamings(catalogue))
+
+
+def settle(catalogue: Catalogue, product_id: int, label: str) -> str:
+    item = review.product_item(catalogue, product_id)
+    assert item is not None
+    decide(
+        *(catalogue, product_id, "relabel"),
+        label=label,
+        reviewer="Ben",
+        request_key=f"settle-{product_id}",
+        seen_version=item.version,
+        seen_sha256=item.image_sha256,
+    )
+    return label
+
+
+def deliver(catalogue: Catalogue, folder: Path, **labels: str) -> None:
+    """Take in a photo for each SKU; a name that is no folder's is a column of the manifest."""
+    lines = ["sku,image,label"]
+    for number, (sku, label) in enumerate(labels.items()):
+        write_photo(folder / "images" / f"{sku}.jpg", COLOURS[number % 4], (60, 80 + number))
+        lines.append(f"{sku},images/{sku}.jpg,{label}")
+    (folder / "manifest.csv").write_text("\n".join(lines))
+    ingest(catalogue, folder)
+
+
+@pytest.fixture
+def stocked(catalogue: Catalogue, tmp_path: Path) -> Catalogue:
+    """Three products under an untrained model, one of which somebody has kept."""
+    register(catalogue, fake_model(catalogue.settings.models, "v1"), activate=True)
+    deliver(catalogue, tmp_path / "feed", a="Polo", b="Polo", c="hat")
+    settle(catalogue, 3, "hat")
+    return catalogue
+
+
+def labels(catalogue: Catalogue) -> dict[str, tuple[str | None, str | None, str]]:
+    with read(catalogue.engine) as session:
+        return {
+            product.sku: (product.label_given, product.label_current, product.review_state)
+            for product in session.scalars(select(Product))
+        }
+
+
+def test_the_next_delivery_is_understood(stocked: Catalogue, tmp_path: Path) -> None:
+    done(stocked, "Polo", "t-shirt")
+    done(stocked, "hat", "Cap")
+    deliver(stocked, tmp_path / "feed", a="Polo", b="POLO", c="hat", d="polo", e="Hat", f="cap")
+    assert labels(stocked) == {
+        "a": ("Polo", "t-shirt", "open"),
+        "b": ("Polo", "t-shirt", "open"),
+        "c": ("hat", "Cap", "kept"),
+        "d": ("polo", "t-shirt", "open"),
+        "e": ("Hat", "Cap", "open"),
+        "f": ("cap", "Cap", "open"),
+    }
+    assert run_counts(stocked) == (3, 0), "what was there is as it was"
+    deliver(stocked, tmp_path / "feed", a="hat", b="Polo", c="CAP", d="polo", e="Hat", f="cap")
+    assert labels(stocked)["a"] == ("hat", "Cap", "open")
+    assert labels(stocked)["c"] == ("CAP", "Cap", "kept"), "it says what was decided"
+
+
+def run_counts(catalogue: Catalogue) -> tuple[int, int]:
+    with read(catalogue.engine) as session:
+        run = session.scalars(select(Run).order_by(Run.id.desc())).first()
+        assert run is not None
+        return run.added, run.updated
+
+
+def test_names_that_were_given_up_are_no_unknown_categories(
+    stocked: Catalogue, tmp_path: Path
+) -> None:
+    done(stocked, "Polo", "t-shirt")
+    folder = tmp_path / "feed"
+    (folder / "manifest.csv").write_text(
+        "sku,image,label\na,images/a.jpg,POLO\nb,images/b.jpg,Sofa\nc,images/c.jpg,hat"
+    )
+    assert ingest(stocked, folder).unknown_labels == {"Sofa": 1}
+
+
+def test_a_renaming_in_the_middle_of_a_delivery_holds_for_what_follows(
+    stocked: Catalogue, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The photos were looked at under the old names; what is written goes by the new ones."""
+    write_group = Recorder.write
+
+    def write(self: Recorder, *group: Any) -> None:
+        if not renaming.renamings(stocked):
+            done(stocked, "Polo", "t-shirt")
+        write_group(self, *group)
+
+    monkeypatch.setattr(Recorder, "write", write)
+    deliver(stocked, tmp_path / "feed", a="Polo", b="Polo", c="hat", d="Polo")
+    assert {row[1] for row in labels(stocked).values()} == {"t-shirt", "hat"}

@@ -13,6 +13,7 @@ from catalog_ai.services import shop
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.ingest import ingest
 from catalog_ai.services.neighbours import InMemory, load_index, search
+from catalog_ai.services.renaming import rename
 from catalog_ai.services.training import register
 from db.engine import read, write
 from db.schema import Embedding, ModelVersion, Product
@@ -235,6 +236,15 @@ def test_what_the_model_says_of_an_upload(stocked: Catalogue) -> None:
     assert shares == sorted(shares, reverse=True)
     assert sum(shares) == pytest.approx(1)
     assert (found.label, found.confidence) == (found.candidates[0].label, shares[0])
+
+
+def test_an_upload_is_called_as_categories_are_called_now(stocked: Catalogue) -> None:
+    photo = photo_bytes(COLOURS[0])
+    before = {c.label: c.probability for c in shop.similar_to_photo(stocked, photo).candidates}
+    rename(stocked, ["hat", "shoes"], "Accessories", reviewer="Ana", request_key="x")
+    after = {c.label: c.probability for c in shop.similar_to_photo(stocked, photo).candidates}
+    assert after.pop("Accessories") == pytest.approx(before.pop("hat") + before.pop("shoes"))
+    assert after == pytest.approx(before)
 
 
 def test_the_preview_of_an_upload_is_a_picture_of_ours(stocked: Catalogue) -> None:
