@@ -14,7 +14,7 @@ from db.queries.scores import EXACT, MEASURED, StoredScores
 from db.schema import Assessment, LabelScore, Overlap
 from db.vectors import FORMAT, to_blob
 
-SAME = 0.002  # what moved by less is left as it is stored: every label moves every number a little
+SAME = 0.005  # what moved by less is left as stored: each label moves every number a little
 _AT_ONCE = 500  # values in one IN list
 
 

@@ -1,12 +1,16 @@
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, text
+from sqlalchemy.orm import Session
 
-from db.commands.scores import ScoreRow, replace_scores
+from db.commands.scores import SAME, OverlapRow, ScoreRow, replace_scores, unchanged
 from db.engine import read, write
-from db.schema import LabelScore, ModelVersion, Product
+from db.queries.scores import stored
+from db.schema import Assessment, LabelScore, ModelVersion, Overlap, Product
+from tests.db.rows import add_model, add_products
 
 NOW = datetime(2026, 11, 23, 8, tzinfo=UTC)
 
@@ -42,3 +46,125 @@ def test_a_number_that_is_none_is_stored_as_null(engine: Engine, no_number: floa
         assert (stored.score, stored.agreement) == (None, None)
         nulls = text("SELECT count(*) FROM label_scores WHERE score IS NULL AND agreement IS NULL")
         assert session.execute(nulls).scalar() == 1
+
+
+CLASSES = ["hat", "scarf"]
+
+
+def score_row(product_id: int, **columns: Any) -> ScoreRow:
+    same: dict[str, Any] = {
+        **{"image_sha256": "abc", "label": "hat", "known_label": True, "suggestion": "scarf"},
+        **{"probabilities": np.array([0.4, 0.6], np.float32), "confidence": 0.6, "score": 0.7},
+        **{"looks_wrong": True, "neighbours": [7, 8], "agreement": 0.5, "oddity": 0.1},
+    }
+    return ScoreRow(product_id=product_id, **same | columns)
+
+
+@pytest.fixture
+def shop(engine: Engine) -> tuple[int, list[int]]:
+    """A model and three products with scores."""
+    with write(engine) as session:
+        model, ids = add_model(session), add_products(session, 3)
+        overlap = OverlapRow("hat", "scarf", 0.2, 3, ids)
+        rows = [score_row(number) for number in ids]
+        replace_scores(session, model, CLASSES, rows, NOW, overlaps=[overlap])
+    return model, ids
+
+
+def known(engine: Engine, model: int, rows: list[ScoreRow]) -> set[int]:
+    with read(engine) as session:
+        found = unchanged(stored(session, model), CLASSES, rows)
+    assert found is not None
+    assert set(found.product_ids) | set(found.others) >= {row.product_id for row in rows}
+    return set(found.product_ids)
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        {"image_sha256": "def"},
+        {"label": None},
+        {"known_label": False},
+        {"suggestion": "hat"},
+        {"looks_wrong": False},
+        {"neighbours": [8, 7]},
+        {"twin_id": 2},
+        {"looks_odd": True},
+        {"score": 0.7 + 1.1 * SAME},
+        {"confidence": 0.6 - 1.1 * SAME},
+        {"agreement": 0.5 + 1.1 * SAME},
+        {"oddity": 0.1 + 1.1 * SAME},
+        {"oddity": float("nan")},
+        {"probabilities": np.array([0.4 + 1.1 * SAME, 0.6 - 1.1 * SAME], np.float32)},
+    ],
+)
+def test_each_thing_that_changes_is_noticed(
+    engine: Engine, shop: tuple[int, list[int]], column: dict[str, Any]
+) -> None:
+    model, (first, second, third) = shop
+    rows = [score_row(first), score_row(second, **column), score_row(third)]
+    assert known(engine, model, rows) == {first, third}
+
+
+def test_what_moved_by_next_to_nothing_is_left_as_it_is(
+    engine: Engine, shop: tuple[int, list[int]]
+) -> None:
+    model, ids = shop
+    little = SAME / 2
+    shares = np.array([0.4 - little, 0.6 + little], np.float32)
+    columns = {"score": 0.7 + little, "confidence": 0.6 + little, "probabilities": shares}
+    assert known(engine, model, [score_row(number, **columns) for number in ids]) == set(ids)
+
+
+def again(session: Session, model: int, rows: list[ScoreRow]) -> int:
+    found = unchanged(stored(session, model), CLASSES, rows)
+    return replace_scores(session, model, CLASSES, rows, NOW, known=found)
+
+
+def test_what_changed_or_is_gone_is_replaced_and_the_rest_stays(
+    engine: Engine, shop: tuple[int, list[int]]
+) -> None:
+    model, (first, second, third) = shop
+    rows = [score_row(first), score_row(second, score=0.1, looks_wrong=False)]
+    with write(engine) as session:
+        session.get_one(LabelScore, (first, model)).score = 0.7 + SAME / 2
+        session.flush()
+        number = again(session, model, rows)
+    with read(engine) as session:
+        found = {row.product_id: row.score for row in session.scalars(select(LabelScore))}
+        assert found == {first: pytest.approx(0.7 + SAME / 2), second: pytest.approx(0.1)}
+        assert third not in found
+        (assessment,) = session.scalars(select(Assessment))
+        assert (assessment.id, assessment.products, assessment.flagged) == (number, 2, 1)
+        assert session.scalars(select(Overlap)).all() == []
+
+
+def test_a_category_that_was_renamed_meanwhile_has_everything_written(
+    engine: Engine, shop: tuple[int, list[int]]
+) -> None:
+    model, ids = shop
+    rows = [score_row(number) for number in ids]
+    with read(engine) as session:
+        found = unchanged(stored(session, model), CLASSES, rows)
+    with write(engine) as session:
+        session.scalars(select(Assessment)).one().classes = ["hat", "shawl"]
+        for row in session.scalars(select(LabelScore)):
+            row.suggestion = "shawl"
+    with write(engine) as session:
+        replace_scores(session, model, CLASSES, rows, NOW, known=found)
+    with read(engine) as session:
+        assert {row.suggestion for row in session.scalars(select(LabelScore))} == {"scarf"}
+        assert [row.classes for row in session.scalars(select(Assessment))] == [CLASSES]
+
+
+def test_nothing_is_known_before_the_first_time_or_of_other_categories(
+    engine: Engine, shop: tuple[int, list[int]]
+) -> None:
+    model, ids = shop
+    with read(engine) as session:
+        assert stored(session, model + 1) is None
+        before = stored(session, model)
+    assert unchanged(None, CLASSES, []) is None
+    assert unchanged(before, ["hat"], []) is None
+    nothing = unchanged(before, CLASSES, [])
+    assert nothing is not None and nothing.others == tuple(ids)

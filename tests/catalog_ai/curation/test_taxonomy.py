@@ -60,3 +60,12 @@ def test_a_vague_share_without_anybody_on_the_border_is_no_overlap() -> None:
 @pytest.mark.parametrize("classes", [0, 1, 2])
 def test_nothing_is_no_problem(classes: int) -> None:
     assert overlapping(np.empty((0, classes), np.float32), np.empty(0, np.int64)) == []
+
+
+def test_a_few_undecided_products_of_many_are_no_overlap() -> None:
+    shares = np.tile([0.99, 0.01], (400, 1))
+    shares[200:] = shares[200:, ::-1]
+    shares[:5] = 0.5
+    labels = np.repeat([0, 1], 200)
+    assert overlapping(shares, labels) == []
+    assert len(overlapping(shares, labels, least=0.01)) == 1
