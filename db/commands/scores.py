@@ -159,8 +159,9 @@ def _moved(
 ) -> NDArray[np.bool_]:
     """Return (N,): whether a number moved, came or went."""
     shape = len(now), len(MEASURED)
-    pair = [np.array(rows, np.float64).reshape(shape) for rows in (now, before)]
-    moved: NDArray[np.bool_] = ~np.isclose(*pair, rtol=0, atol=SAME, equal_nan=True).all(1)
+    one, other = (np.array(rows, np.float64).reshape(shape) for rows in (now, before))
+    differs = (np.abs(one - other) > SAME) | (np.isnan(one) != np.isnan(other))
+    moved: NDArray[np.bool_] = differs.any(axis=1)
     return moved
 
 
