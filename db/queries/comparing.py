@@ -156,12 +156,17 @@ def differences(
     limit: int = 24,
 ) -> list[DifferenceRow]:
     """Return a part of the products that would go elsewhere, those of which it is surest first."""
-    query = (
-        _shown(model_version_id)
+    # Their numbers alone are sorted: there may be a hundred thousand.
+    part = (
+        select(Difference.product_id)
         .where(*_of(model_version_id, pair))
         .order_by(Difference.new_confidence.desc(), Difference.product_id)
         .offset(offset)
         .limit(limit)
+    )
+    shown = _shown(model_version_id).where(Difference.product_id.in_(part))
+    query = shown.where(*_of(model_version_id)).order_by(
+        Difference.new_confidence.desc(), Difference.product_id
     )
     return [_row(*found) for found in session.execute(query)]
 
@@ -217,7 +222,8 @@ def corrected(session: Session, *, after_decision: int) -> int:
     undone = select(Decision.undoes_id).where(Decision.undoes_id.is_not(None))
     query = (
         select(func.count(func.distinct(Decision.product_id)))
-        .join(Product, Product.id == Decision.product_id)
+        # The sum keeps planners from beginning with all products: the decisions are few.
+        .join(Product, Product.id == Decision.product_id + 0)
         .where(
             Decision.id > after_decision,
             Decision.action.in_(("accept", "relabel")),
