@@ -137,7 +137,7 @@ def _parquet(columns: Columns, rows: Iterable[Row]) -> bytes:
     out, waiting = io.BytesIO(), iter(rows)
     with pq.ParquetWriter(out, schema) as writer:
         while part := list(islice(waiting, _AT_ONCE)):
-            written = [row | {name: _compact(row[name]) for name in trees} for row in part]
+            written = [{**row, **{name: _compact(row[name]) for name in trees}} for row in part]
             writer.write_table(pa.Table.from_pylist(written, schema))
     return out.getvalue()
 

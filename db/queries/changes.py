@@ -80,5 +80,6 @@ def reasons(session: Session, decision_ids: list[int]) -> dict[int, Reason]:
             .outerjoin(Batch, Batch.id == Decision.batch_id)
             .where(Decision.id.in_(decision_ids[start : start + _AT_ONCE]))
         )
-        found.update((number, Reason(*values)) for number, *values in session.execute(query))
+        for number, sku, action, reviewer, decided_at, note, words in session.execute(query):
+            found[number] = Reason(sku, action, reviewer, decided_at, note, words)
     return found

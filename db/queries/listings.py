@@ -112,7 +112,7 @@ def decisions(session: Session) -> Iterator[ListedDecision]:
 
 
 def _pages(
-    session: Session, query: Select[Any], key: Any, *, falling: bool = False
+    session: Session, query: Select[*tuple[Any, ...]], key: Any, *, falling: bool = False
 ) -> Iterator[Any]:
     """Yield all rows of a query that is ordered by `key`, its first column."""
     rows = list(session.execute(query.limit(_AT_ONCE)))
