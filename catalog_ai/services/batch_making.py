@@ -11,14 +11,11 @@ from sqlalchemy.orm import Session
 from catalog_ai.services import deciding
 from catalog_ai.services.batch_outcome import Outcome, Tally, batch_words, remembered
 from catalog_ai.services.labelling import same_label
-from db.commands import claims
 from db.commands import decisions as commands
 from db.commands.batches import add_batch
 from db.commands.decisions import NewDecision
 from db.queries import decisions as queries
 from db.queries.batches import Member, Subject
-
-_AT_ONCE = 500  # decisions stored at once
 
 
 @dataclass(frozen=True)
@@ -102,9 +99,6 @@ def store(
         *({**(parameters or {}), **remembered(outcome)}, outcome.products),
         *(by.reviewer, by.request_key, by.now, undoes_id),
     )
-    for start in range(0, len(decisions), _AT_ONCE):
-        part = decisions[start : start + _AT_ONCE]
-        commands.decide_many(session, part, batch_id, by.now)
-        claims.release(session, [decision.product_id for decision in part])
+    commands.decide_many(session, decisions, batch_id, by.now)
     numbers = before + 1, queries.last_id(session) or 0
     return replace(tally.outcome(batch_id, words), decisions=numbers)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
+from typing import Any
 
 import pytest
 from sqlalchemy import func, insert, select, update
@@ -13,6 +14,7 @@ from catalog_ai.services import batching, deciding, jobs, review
 from catalog_ai.services.batching import Outcome, Seen, decide_all, decide_sheet, preview
 from catalog_ai.services.catalogue import Catalogue, revision
 from catalog_ai.services.review import Filter
+from db.commands.decisions import decide_many
 from db.engine import read, write
 from db.schema import Batch, Claim, Decision, LabelScore, Product
 from tests.helpers import Seeded
@@ -445,10 +447,13 @@ def test_nothing_half_done(
 ) -> None:
     before = standing(catalogue)
 
-    def broken(*_: object) -> None:
+    def then_the_power_goes(*asked: Any) -> None:
+        decide_many(*asked)
         raise RuntimeError("the power went")
 
-    monkeypatch.setattr("catalog_ai.services.batch_making.claims.release", broken)
+    monkeypatch.setattr(
+        "catalog_ai.services.batch_making.commands.decide_many", then_the_power_goes
+    )
     with pytest.raises(RuntimeError):
         bulk(catalogue, "keep")
     assert standing(catalogue) == before
