@@ -392,11 +392,14 @@ def test_a_batchs_undo_puts_labels_and_names_back_at_once(
     before = {number: row[:3] for number, row in rows(catalogue).items()}
     made = done(catalogue, ["hat", "Polo"], "Cap")
     settled = settle(catalogue, hats[1], "shoes")
+    change(catalogue, hats[2:3], image_sha256="f" * 64)
     undone = undo_batch(catalogue, made.batch_id, reviewer="Bo", request_key="u")
-    assert (undone.products, [left.product_id for left in undone.left]) == (len(hats), [hats[1]])
+    assert [left.product_id for left in undone.left] == hats[1:3]
+    assert undone.products == len(hats) - 1
     after = {number: row[:3] for number, row in rows(catalogue).items()}
     assert after.pop(hats[1])[1] == settled
-    assert after == {number: row for number, row in before.items() if number != hats[1]}
+    assert after.pop(hats[2])[1] == "Cap", "it was left alone, and told so"
+    assert after == {number: row for number, row in before.items() if number not in hats[1:3]}
     assert review.categories(catalogue) == CLASSES
     assert renaming.renamings(catalogue)[0].undone
     with pytest.raises(ConflictError, match="Bo took this back already"):
@@ -472,6 +475,8 @@ def test_the_next_delivery_is_understood(stocked: Catalogue, tmp_path: Path) -> 
     deliver(stocked, tmp_path / "feed", a="hat", b="Polo", c="CAP", d="polo", e="Hat", f="cap")
     assert labels(stocked)["a"] == ("hat", "Cap", "open")
     assert labels(stocked)["c"] == ("CAP", "Cap", "kept"), "it says what was decided"
+    deliver(stocked, tmp_path / "feed", a="hat", b="Polo", c="Hat", d="polo", e="Hat", f="cap")
+    assert labels(stocked)["c"] == ("Hat", "Cap", "kept"), "in other words, but still"
 
 
 def run_counts(catalogue: Catalogue) -> tuple[int, int]:
