@@ -128,7 +128,7 @@ def _decide(catalogue: Catalogue, items: Sequence[QueueItem], name: str, queue: 
         outcome = batching.decide_sheet(
             catalogue,
             seen,
-            tiles.ticked_in(name),
+            tiles.latest(name, name, [item.product_id for item in items]),
             reviewer=frame.reviewer(),
             request_key=state.request_key(f"sheet.{name}"),
         )

@@ -3,7 +3,7 @@
 What is ticked is told to the server behind; a press of a button afterwards already knows it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,12 +54,8 @@ def show(
 
     `name` is another one for other tiles. `on_look` is told which tile is to be shown large.
     """
-    key = f"review.tiles.{name}"
+    key = _key(name)
     shown = {int(tile["id"]) for tile in tiles}
-
-    def ticked() -> None:
-        said = {int(product_id) for product_id in st.session_state[key].get("ticked") or ()}
-        _all()[scope] = (ticked_in(scope) - shown) | said
 
     def look() -> None:
         chosen = st.session_state[key].get("look")
@@ -75,9 +71,21 @@ def show(
             "ticked": sorted(ticked_in(scope) & shown),
             "tiles": list(tiles),
         },
-        on_ticked_change=ticked,
+        on_ticked_change=lambda: latest(scope, name, shown),
         on_look_change=look,
     )
+    return ticked_in(scope)
+
+
+def latest(scope: str, name: str, shown: Collection[int]) -> set[int]:
+    """Take in what the browser said last of the tiles `shown`; return all that is ticked.
+
+    Who presses a button right after a tick sends both at once, and Streamlit may call back for the
+    button first: what decides asks here, not for what was known when it was drawn.
+    """
+    said = (st.session_state.get(_key(name)) or {}).get("ticked")
+    if said is not None:
+        _all()[scope] = (ticked_in(scope) - set(shown)) | {int(number) for number in said}
     return ticked_in(scope)
 
 
@@ -89,6 +97,10 @@ def ticked_in(scope: str) -> set[int]:
 def clear(scope: str) -> None:
     """Tick nothing within a scope."""
     _all().pop(scope, None)
+
+
+def _key(name: str) -> str:
+    return f"review.tiles.{name}"
 
 
 def _all() -> dict[str, set[int]]:
