@@ -69,12 +69,12 @@ def choose(catalogue: Catalogue, model: ModelRow) -> Material:
             name = normal_label(row.label or "")
             if name in NO_LABEL_WORDS:
                 continue
-            held_out = is_held_out(row.image_sha256)
-            if row.doubted and not held_out:
+            is_measured = is_held_out(row.image_sha256)
+            if row.doubted and not is_measured:
                 doubted += 1
                 continue
             spellings[row.label or ""] += 1
-            shelf = measured if held_out else learnt
+            shelf = measured if is_measured else learnt
             shelf[name].add(row, row.id in confirmed)
     classes = _classes(spellings, model.classes, set(learnt))
     names = [normal_label(name) for name in classes]

@@ -14,11 +14,12 @@ from catalog_ai.services import comparing, jobs
 from catalog_ai.services.catalogue import Catalogue, in_plain_words
 from catalog_ai.services.classifying import model_row
 from catalog_ai.services.jobs import Progress
-from catalog_ai.services.lessons import LabelledRow, Material, choose
+from catalog_ai.services.lessons import Material, choose
 from catalog_ai.services.training import register
 from db.engine import read
 from db.queries import comparing as queries
 from db.queries import decisions, models
+from db.queries.comparing import LabelledRow
 
 if TYPE_CHECKING:
     import numpy as np

@@ -281,9 +281,16 @@ def _shown(model_version_id: int) -> Select[Difference, Product, Verdict]:
 
 def _row(found: Difference, product: Product, verdict: Verdict | None) -> DifferenceRow:
     return DifferenceRow(
-        *(product.id, product.sku, product.title, product.label_current),
-        *(product.stored_image, product.thumbnail),
-        *(found.old_label, found.new_label, found.old_confidence, found.new_confidence),
+        product_id=product.id,
+        sku=product.sku,
+        title=product.title,
+        label=product.label_current,
+        stored_image=product.stored_image,
+        thumbnail=product.thumbnail,
+        old_label=found.old_label,
+        new_label=found.new_label,
+        old_confidence=found.old_confidence,
+        new_confidence=found.new_confidence,
         verdict="" if verdict is None else verdict.verdict,
         reviewer="" if verdict is None else verdict.reviewer,
     )
