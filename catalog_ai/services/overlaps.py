@@ -66,9 +66,12 @@ def _border(
     there = [known[product_id] for product_id in row.border if product_id in known]
     return tuple(
         BorderProduct(
-            *(found.product.id, found.product.sku, found.product.label_current),
-            *(_share(names, found, name) for name in (row.one, row.other)),
-            ensure_thumbnail(
+            product_id=found.product.id,
+            sku=found.product.sku,
+            label=found.product.label_current,
+            one=_share(names, found, row.one),
+            other=_share(names, found, row.other),
+            thumbnail=ensure_thumbnail(
                 catalogue.settings, found.product.stored_image, found.product.thumbnail
             ),
         )

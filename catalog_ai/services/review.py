@@ -253,7 +253,8 @@ Around = tuple[dict[int, products.ProductRow], dict[int, decision_queries.Decisi
 
 def _around(session: Session, rows: Sequence[queries.ReviewRow]) -> Around:
     """Return the look-alikes and twins of all rows, and the decisions that stand for them."""
-    standing = decision_queries.standing(session, [row.product.id for row in rows])
+    ids = [row.product.id for row in rows]
+    standing = decision_queries.standing(session, ids, reviews=True)
     return evidence.look_alikes(session, rows), standing
 
 

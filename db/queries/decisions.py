@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
-from db.schema import Decision, Product
+from db.schema import Batch, Decision, Product
 
 
 @dataclass(frozen=True)
@@ -78,15 +79,28 @@ def last_id(session: Session) -> int | None:
     return session.scalar(select(func.max(Decision.id)))
 
 
-def standing(session: Session, product_ids: Sequence[int]) -> dict[int, DecisionRow]:
-    """Return product id → its latest decision that was not taken back."""
+def standing(
+    session: Session, product_ids: Sequence[int], *, reviews: bool = False
+) -> dict[int, DecisionRow]:
+    """Return product id → its latest decision that was not taken back; of `reviews` alone."""
     query = (
         _with_undone()
         .where(Decision.product_id.in_(product_ids), Decision.action != "undo")
         .order_by(Decision.id)
     )
+    if reviews:
+        query = query.where(is_review(Decision.batch_id))
     rows = session.execute(query)
     return {found.product_id: _row(found, undone) for found, undone in rows if undone is None}
+
+
+def is_review(batch_id: Any) -> ColumnElement[bool]:
+    """Return whether a decision of this batch, or of none, was made about its product.
+
+    A renaming is made about a name: it says nothing of what it changes.
+    """
+    renamings = select(Batch.id).where(Batch.kind == "rename")
+    return or_(batch_id.is_(None), batch_id.not_in(renamings))
 
 
 def confirmed(session: Session) -> list[int]:

@@ -3,6 +3,7 @@
 from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import aliased
 
+from db.queries.decisions import is_review
 from db.schema import Decision, Product
 
 
@@ -18,6 +19,7 @@ def second_look_asked_by(reviewer: str) -> ColumnElement[bool]:
         .where(
             last.product_id == Product.id,
             last.action != "undo",
+            is_review(last.batch_id),
             ~exists().where(back.undoes_id == last.id),
         )
         .correlate(Product)

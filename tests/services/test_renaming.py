@@ -1,5 +1,6 @@
 import threading
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -132,6 +133,22 @@ def test_what_was_confirmed_is_confirmed_under_the_new_name(
     done(catalogue, "hat", "Cap")
     with read(catalogue.engine) as session:
         assert decision_queries.confirmed(session) == hats[:1]
+
+
+def test_a_renaming_is_nobodys_review(catalogue: Catalogue, seeded: Seeded) -> None:
+    """Why a product waits, who kept it, and how many were decided today stay what they were."""
+    hats = sorted(carrying(catalogue, "hat"))
+    settle(catalogue, hats[0], "hat")
+    before = [review.product_item(catalogue, n) for n in (hats[0], seeded.second_look_id)]
+    today = review.progress(catalogue).today
+    midnight = datetime.now(UTC)
+    labels = {item.label for item in before if item}
+    done(catalogue, sorted(label for label in labels if label), "Cap")
+    after = [review.product_item(catalogue, n) for n in (hats[0], seeded.second_look_id)]
+    assert [item.evidence for item in after if item] == [i.evidence for i in before if i]
+    assert [item.label for item in after if item] == ["Cap", "Cap"]
+    assert review.progress(catalogue).today == today
+    assert review.progress(catalogue, since=midnight).today == 0
 
 
 def test_the_models_own_class_is_known_and_suggested_under_the_new_name(
