@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, aliased
 
 from db.queries.products import ProductRow, in_the_feed, row
 from db.queries.review import fresh
+from db.queries.wanted import looks_wrong
 from db.schema import Assessment, Batch, Category, LabelScore, Overlap, Product
 
 _AT_ONCE = 500  # values in one IN list; SQLite takes 32,766 at most
@@ -100,10 +101,9 @@ def _counted() -> Select[str | None, str, int]:
 def wrong_counts(session: Session, model_version_id: int) -> dict[str, int]:
     """Return label → how many open products of it look wrong."""
     query = (
-        select(Product.label_current, func.count())
-        .join(LabelScore, fresh(model_version_id))
-        .where(LabelScore.looks_wrong.is_(True), Product.review_state == "open", in_the_feed())
-        .group_by(Product.label_current)
+        select(LabelScore.label, func.count())
+        .where(*looks_wrong(model_version_id))
+        .group_by(LabelScore.label)
     )
     return {label: products for label, products in session.execute(query) if label is not None}
 

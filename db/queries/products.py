@@ -51,7 +51,9 @@ def in_the_feed() -> ColumnElement[bool]:
 
 def count(session: Session) -> int:
     """Return how many products there are, retired ones left out."""
-    return session.scalar(select(func.count()).select_from(Product).where(in_the_feed())) or 0
+    everything = select(func.count()).select_from(Product)
+    gone = everything.where(Product.retired_run_id.is_not(None))  # few, and with an index
+    return (session.scalar(everything) or 0) - (session.scalar(gone) or 0)
 
 
 def attribute_values(session: Session, *, newest: int) -> dict[str, tuple[str, ...]]:

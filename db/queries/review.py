@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from db.queries import products
+from db.queries.decisions import is_review
 from db.queries.products import ProductRow, in_the_feed, row
 from db.queries.wanted import (
     DECIDED,
@@ -18,6 +20,10 @@ from db.queries.wanted import (
     Filter,
     Sort,
     conditions,
+    decided_conditions,
+    last_decision,
+    looks_wrong,
+    needs_product,
     needs_score,
     order,
     worth,
@@ -74,13 +80,23 @@ def page(
     limit: int | None,
 ) -> list[ReviewRow]:
     """Return a part of what is wanted, in the order in which it is worked off."""
-    query = _rows(model_version_id, wanted.queue).where(*conditions(wanted, model_version_id))
-    query = query.order_by(*order(wanted.queue, sort)).offset(offset).limit(limit)
-    return [_review_row(*found) for found in session.execute(query)]
+    query = _rows(model_version_id, wanted.queue)
+    if wanted.queue == "decided" and sort.by == "score":
+        # From the latest decision backwards: a page reads as many as it shows, not all of them.
+        query = query.join(Decision, Decision.product_id == Product.id).where(
+            Decision.id == last_decision(Decision.product_id), *decided_conditions(wanted)
+        )
+        query = query.order_by(Decision.id.desc())
+    else:
+        query = query.where(*conditions(wanted, model_version_id))
+        query = query.order_by(*order(wanted.queue, sort))
+    return [_review_row(*found) for found in session.execute(query.offset(offset).limit(limit))]
 
 
 def count(session: Session, model_version_id: int, wanted: Filter) -> int:
     """Return how many products are wanted."""
+    if wanted == Filter("all"):
+        return products.count(session)
     query = _counted(model_version_id, wanted, func.count())
     return session.scalar(query.where(*conditions(wanted, model_version_id))) or 0
 
@@ -89,10 +105,11 @@ def ids(
     session: Session, model_version_id: int, wanted: Filter, *, after: int = 0, limit: int
 ) -> list[int]:
     """Return the products that are wanted, by number, beyond `after`: to walk through them all."""
-    query = _counted(model_version_id, wanted, Product.id).where(
-        *conditions(wanted, model_version_id), Product.id > after
+    number = Product.id if needs_product(wanted) else LabelScore.product_id
+    query = _counted(model_version_id, wanted, number).where(
+        *conditions(wanted, model_version_id), number > after
     )
-    return list(session.scalars(query.order_by(Product.id).limit(limit)))
+    return list(session.scalars(query.order_by(number).limit(limit)))
 
 
 def worths(
@@ -109,15 +126,12 @@ def worths(
 
 def pairs(session: Session, model_version_id: int) -> list[PairRow]:
     """Return label and suggestion of all that looks wrong, the most wrong ones first."""
-    wrong, wanted = func.sum(LabelScore.score), Filter("wrong")
+    wrong = func.sum(LabelScore.score)
     query = (
-        _counted(
-            *(model_version_id, wanted, Product.label_current, LabelScore.suggestion),
-            *(func.count(), wrong),
-        )
-        .where(*conditions(wanted, model_version_id))
-        .group_by(Product.label_current, LabelScore.suggestion)
-        .order_by(wrong.desc(), Product.label_current, LabelScore.suggestion)
+        select(LabelScore.label, LabelScore.suggestion, func.count(), wrong)
+        .where(*looks_wrong(model_version_id))
+        .group_by(LabelScore.label, LabelScore.suggestion)
+        .order_by(wrong.desc(), LabelScore.label, LabelScore.suggestion)
     )
     return [PairRow(*found) for found in session.execute(query)]
 
@@ -170,6 +184,7 @@ def decided_count(session: Session, since: datetime | None = None) -> int:
             Decision.decided_at >= since,
             Decision.action != "undo",
             Decision.id.not_in(undone),
+            is_review(Decision.batch_id),
             Product.review_state.in_(DECIDED),
         )
     )
@@ -203,6 +218,8 @@ def _rows(model_version_id: int, queue: str = "") -> Select[Product, LabelScore,
 
 
 def _counted(model_version_id: int, wanted: Filter, *columns: Any) -> Select[Any]:
+    if not needs_product(wanted):
+        return select(*columns).select_from(LabelScore)
     query = select(*columns).select_from(Product)
     if wanted.queue not in SCORED and not needs_score(wanted):
         return query

@@ -20,6 +20,7 @@ from sqlalchemy import (
     or_,
     select,
 )
+from sqlalchemy.orm import aliased
 
 from db.queries.products import in_the_feed
 from db.schema import Decision, LabelScore, Product
@@ -32,9 +33,12 @@ SCORED = frozenset({"wrong", "unknown", "odd", "twins", "disputed"})  # nothing 
 SORTS = ("score", "value", "newest", "random")
 DECIDED = ("kept", "changed", "not_product")
 CONFIRMED = ("kept", "changed")
+_BUT_NO_PHOTO = ("open", "kept", "changed", "second_look")
 
 _NOT_OPEN: ColumnElement[bool] = literal_column("products.review_state <> 'open'")
+_WRONG: ColumnElement[bool] = literal_column("label_scores.looks_wrong")
 _UNKNOWN: ColumnElement[bool] = literal_column("NOT label_scores.known_label")
+_ODD: ColumnElement[bool] = literal_column("label_scores.looks_odd")
 _TWIN: ColumnElement[bool] = literal_column("label_scores.twin_id IS NOT NULL")
 
 
@@ -68,14 +72,40 @@ class Sort:
 
 
 def conditions(wanted: Filter, model_version_id: int) -> list[ColumnElement[bool]]:
-    """Return what a product that is wanted fulfils; its score is joined."""
-    found = [*_of_queue(wanted.queue, model_version_id), in_the_feed()]
-    if wanted.category is not None:
-        found.append(Product.label_current == wanted.category)
+    """Return what a product that is wanted fulfils; its score is joined where it is spoken of."""
+    return [*_of_queue(wanted.queue, model_version_id), *_of_score(wanted), *_of_product(wanted)]
+
+
+def decided_conditions(wanted: Filter) -> list[ColumnElement[bool]]:
+    """Return `conditions` of the queue "decided" for who comes from the decisions.
+
+    In words that fit no index of the products: SQLite would sort all that were ever decided.
+    """
+    state = func.coalesce(Product.review_state, "")
+    return [state.in_(DECIDED), in_the_feed(), *_of_score(wanted), *_of_product(wanted)]
+
+
+def needs_product(wanted: Filter) -> bool:
+    """Return whether the score alone does not tell who is wanted."""
+    return wanted.queue not in SCORED or wanted.queue == "twins" or bool(_of_product(wanted))
+
+
+def _of_score(wanted: Filter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if wanted.category is not None and wanted.queue in SCORED:
+        # A score that counts is about the label that the product carries now.
+        found.append(LabelScore.label == wanted.category)
     if wanted.suggestion is not None:
         found.append(LabelScore.suggestion == wanted.suggestion)
     if wanted.at_least is not None:
         found.append(LabelScore.score >= wanted.at_least)
+    return found
+
+
+def _of_product(wanted: Filter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = []
+    if wanted.category is not None and wanted.queue not in SCORED:
+        found.append(Product.label_current == wanted.category)
     if wanted.attribute and wanted.value is not None:
         found.append(_text(wanted.attribute) == wanted.value)
     if wanted.run is not None:
@@ -126,40 +156,59 @@ def worth(attribute: str) -> ColumnElement[Any]:
 
 def _usual(queue: str) -> list[Any]:
     if queue in {"second_look", "decided"}:
-        last = select(func.max(Decision.id)).where(Decision.product_id == Product.id)
-        return [last.scalar_subquery().desc().nulls_last(), Product.id.desc()]
-    if queue == "unlabelled" or queue == "unknown":
+        return [last_decision().desc().nulls_last(), Product.id.desc()]
+    if queue in {"unlabelled", "unknown"}:
         return [LabelScore.confidence.desc().nulls_last(), Product.id]
     if queue == "odd":
-        return [LabelScore.oddity.desc(), Product.id]
+        return [LabelScore.oddity.desc(), LabelScore.product_id]
     if queue == "twins":
         # Both of a pair have each other: side by side, by the lower number of the two.
         first = case((LabelScore.twin_id < Product.id, LabelScore.twin_id), else_=Product.id)
         return [first, Product.id]
     if queue == "all":
         return [Product.id.desc()]
-    return [LabelScore.score.desc().nulls_last(), Product.id]
+    return [LabelScore.score.desc(), LabelScore.product_id]
+
+
+def last_decision(product_id: Any = Product.id) -> ColumnElement[Any]:
+    """Return the number of a product's latest decision, null before the first."""
+    any_of_it = aliased(Decision)
+    last = select(func.max(any_of_it.id)).where(any_of_it.product_id == product_id)
+    return last.correlate(Product, Decision).scalar_subquery()
+
+
+def looks_wrong(model_version_id: int) -> list[ColumnElement[bool]]:
+    """Return the conditions of what waits because it looks wrong, on the score alone."""
+    return [*_of_model(model_version_id), *_flagged(), LabelScore.state == "open"]
 
 
 def _of_queue(queue: str, model_version_id: int) -> list[ColumnElement[bool]]:
-    is_open = Product.review_state == "open"
     by_queue: dict[str, list[ColumnElement[bool]]] = {
-        "wrong": [is_open, LabelScore.looks_wrong.is_(True)],
-        "unlabelled": [is_open, Product.label_current.is_(None)],
-        "unknown": [is_open, _UNKNOWN, Product.label_current.is_not(None)],
-        "odd": [is_open, LabelScore.looks_odd.is_(True)],
-        "twins": [Product.review_state != "not_product", _TWIN, _differing_twin()],
-        "second_look": [_NOT_OPEN, Product.review_state == "second_look"],
+        "wrong": [*_flagged(), LabelScore.state == "open"],
+        "unknown": [_UNKNOWN, LabelScore.label.is_not(None), LabelScore.state == "open"],
+        "odd": [_ODD, LabelScore.state == "open"],
+        "twins": [_TWIN, LabelScore.state.in_(_BUT_NO_PHOTO), _differing_twin()],
         "disputed": [
-            _NOT_OPEN,
-            Product.review_state.in_(CONFIRMED),
-            LabelScore.looks_wrong.is_(True),
+            *_flagged(),
+            LabelScore.state.in_(CONFIRMED),
             ~_decided_under(model_version_id),
         ],
+        "unlabelled": [Product.review_state == "open", Product.label_current.is_(None)],
+        "second_look": [_NOT_OPEN, Product.review_state == "second_look"],
         "decided": [_NOT_OPEN, Product.review_state.in_(DECIDED)],
         "all": [],
     }
-    return by_queue[queue]
+    of_it = by_queue[queue]
+    return [*_of_model(model_version_id), *of_it] if queue in SCORED else [*of_it, in_the_feed()]
+
+
+def _of_model(model_version_id: int) -> list[ColumnElement[bool]]:
+    return [LabelScore.model_version_id == model_version_id]
+
+
+def _flagged() -> list[ColumnElement[bool]]:
+    """Twice the same: once for the index on it, once for the partial one."""
+    return [LabelScore.looks_wrong.is_(True), _WRONG]
 
 
 def _differing_twin() -> ColumnElement[bool]:
@@ -176,7 +225,7 @@ def _differing_twin() -> ColumnElement[bool]:
 def _decided_under(model_version_id: int) -> ColumnElement[bool]:
     """Somebody confirmed the label knowing what this model says: it is not asked about again."""
     return exists().where(
-        Decision.product_id == Product.id,
+        Decision.product_id == LabelScore.product_id,
         Decision.model_version_id == model_version_id,
         Decision.action != "undo",
     )

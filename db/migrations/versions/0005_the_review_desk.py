@@ -9,6 +9,58 @@ branch_labels = None
 depends_on = None
 
 
+# What a score says only counts while its product has the label and photo that were judged. The
+# database itself keeps that in `label_scores.state`, whoever changes either: then a queue of a
+# million products is counted from an index. A migration that rebuilds one of the two tables on
+# SQLite must make its triggers anew.
+_STATE = (
+    "CASE WHEN products.retired_run_id IS NULL "
+    "AND products.image_sha256 = label_scores.image_sha256 "
+    "AND products.label_current IS NOT DISTINCT FROM label_scores.label "
+    "THEN products.review_state END"
+)
+_CHANGES = "UPDATE OF label_current, review_state, image_sha256, retired_run_id"
+_TRIGGERS = {
+    "sqlite": [
+        f"CREATE TRIGGER products_state AFTER {_CHANGES} ON products BEGIN "
+        f"UPDATE label_scores SET state = (SELECT {_STATE} FROM products "
+        "WHERE products.id = NEW.id) WHERE product_id = NEW.id; END",
+        *(
+            f"CREATE TRIGGER label_scores_state_{name} AFTER {event} ON label_scores BEGIN "
+            f"UPDATE label_scores SET state = (SELECT {_STATE} FROM products "
+            "WHERE products.id = NEW.product_id) WHERE product_id = NEW.product_id "
+            "AND model_version_id = NEW.model_version_id; END"
+            for name, event in (("new", "INSERT"), ("changed", "UPDATE OF label, image_sha256"))
+        ),
+    ],
+    "postgresql": [
+        "CREATE FUNCTION products_state() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        f"UPDATE label_scores SET state = {_STATE} FROM products "
+        "WHERE products.id = NEW.id AND label_scores.product_id = NEW.id; RETURN NULL; END $$",
+        f"CREATE TRIGGER products_state AFTER {_CHANGES} ON products "
+        "FOR EACH ROW EXECUTE FUNCTION products_state()",
+        "CREATE FUNCTION label_scores_state() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN "
+        f"NEW.state := (SELECT {_STATE.replace('label_scores.', 'NEW.')} FROM products "
+        "WHERE products.id = NEW.product_id); RETURN NEW; END $$",
+        "CREATE TRIGGER label_scores_state BEFORE INSERT OR UPDATE OF label, image_sha256 "
+        "ON label_scores FOR EACH ROW EXECUTE FUNCTION label_scores_state()",
+    ],
+}
+_UNDONE = {
+    "sqlite": [
+        "DROP TRIGGER products_state",
+        "DROP TRIGGER label_scores_state_new",
+        "DROP TRIGGER label_scores_state_changed",
+    ],
+    "postgresql": [
+        "DROP TRIGGER products_state ON products",
+        "DROP TRIGGER label_scores_state ON label_scores",
+        "DROP FUNCTION products_state()",
+        "DROP FUNCTION label_scores_state()",
+    ],
+}
+
+
 def upgrade() -> None:
     op.create_table(
         "batches",
@@ -147,12 +199,26 @@ def upgrade() -> None:
         label_scores.add_column(
             sa.Column("looks_odd", sa.Boolean(), server_default=sa.false(), nullable=False)
         )
+        label_scores.add_column(sa.Column("state", sa.String(length=16), nullable=True))
+        label_scores.drop_index("ix_label_scores_queue")
         label_scores.create_index(
-            "ix_label_scores_odd", ["model_version_id", "looks_odd", "oddity"], unique=False
+            "ix_label_scores_queue", ["model_version_id", "looks_wrong", "state", "score"]
+        )
+        label_scores.create_index(
+            "ix_label_scores_pairs",
+            ["model_version_id", "state", "label", "suggestion", "score"],
+            sqlite_where=sa.text("looks_wrong"),
+            postgresql_where=sa.text("looks_wrong"),
+        )
+        label_scores.create_index(
+            "ix_label_scores_odd",
+            ["model_version_id", "state", "oddity"],
+            sqlite_where=sa.text("looks_odd"),
+            postgresql_where=sa.text("looks_odd"),
         )
         label_scores.create_index(
             "ix_label_scores_unknown",
-            ["model_version_id", "product_id"],
+            ["model_version_id", "state", "label"],
             unique=False,
             sqlite_where=sa.text("NOT known_label"),
             postgresql_where=sa.text("NOT known_label"),
@@ -176,15 +242,37 @@ def upgrade() -> None:
     with op.batch_alter_table("products") as products:
         products.create_index(
             "ix_products_decided",
-            ["review_state"],
-            unique=False,
+            ["review_state", "retired_run_id"],
             sqlite_where=sa.text("review_state <> 'open'"),
             postgresql_where=sa.text("review_state <> 'open'"),
         )
+        products.drop_index("ix_products_retired_run_id")
+        products.create_index(
+            "ix_products_retired_run_id",
+            ["retired_run_id"],
+            sqlite_where=sa.text("retired_run_id IS NOT NULL"),
+            postgresql_where=sa.text("retired_run_id IS NOT NULL"),
+        )
+    op.create_index("ix_decisions_decided_at", "decisions", ["decided_at"])
+    op.execute(
+        f"UPDATE label_scores SET state = (SELECT {_STATE} FROM products "
+        "WHERE products.id = label_scores.product_id)"
+    )
+    for statement in _TRIGGERS[op.get_bind().dialect.name]:
+        op.execute(statement)
 
 
 def downgrade() -> None:
+    for statement in _UNDONE[op.get_bind().dialect.name]:
+        op.execute(statement)
+    op.drop_index("ix_decisions_decided_at", table_name="decisions")
     with op.batch_alter_table("products") as products:
+        products.drop_index(
+            "ix_products_retired_run_id",
+            sqlite_where=sa.text("retired_run_id IS NOT NULL"),
+            postgresql_where=sa.text("retired_run_id IS NOT NULL"),
+        )
+        products.create_index("ix_products_retired_run_id", ["retired_run_id"])
         products.drop_index(
             "ix_products_decided",
             sqlite_where=sa.text("review_state <> 'open'"),
@@ -208,7 +296,21 @@ def downgrade() -> None:
             sqlite_where=sa.text("NOT known_label"),
             postgresql_where=sa.text("NOT known_label"),
         )
-        label_scores.drop_index("ix_label_scores_odd")
+        label_scores.drop_index(
+            "ix_label_scores_odd",
+            sqlite_where=sa.text("looks_odd"),
+            postgresql_where=sa.text("looks_odd"),
+        )
+        label_scores.drop_index(
+            "ix_label_scores_pairs",
+            sqlite_where=sa.text("looks_wrong"),
+            postgresql_where=sa.text("looks_wrong"),
+        )
+        label_scores.drop_index("ix_label_scores_queue")
+        label_scores.create_index(
+            "ix_label_scores_queue", ["model_version_id", "looks_wrong", "score"]
+        )
+        label_scores.drop_column("state")
         label_scores.drop_column("looks_odd")
         label_scores.drop_column("oddity")
         label_scores.drop_column("twin_id")

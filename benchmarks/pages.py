@@ -1,0 +1,304 @@
+"""How long the pages of a large catalogue take on the server.
+
+    python -m benchmarks.pages [--products 5000,100000,1000000] [--rounds 20] [--json FILE]
+
+Real photos are taken in (from `CATALOG_TEST_PHOTOS`, else the generated sample), then repeated:
+each product drawn around a real one has its photo and thumbnail, a vector beside its vector, and
+label, prediction and score of its like; three in a hundred look wrong, five in a hundred are
+decided. Prints the median and the 95th percentile of
+
+* a rerun of each page, as a click that changes nothing causes it;
+* each view of the desk;
+* a decision by its button, with everything that the page then draws anew.
+
+`AppTest` runs the page as the server does, in this process; what the browser does is not in it.
+The first draw of a page, with empty caches, is printed beside.
+"""
+
+import argparse
+import json
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from catalog_ai.config import PROJECT_ROOT, settings
+from catalog_ai.data.sample import write_sample
+from catalog_ai.services import assessing
+from catalog_ai.services.catalogue import Catalogue, open_catalogue
+from catalog_ai.services.ingest import ingest
+from catalog_ai.services.shipped import ensure_model
+from db.engine import write
+from db.schema import (
+    Decision,
+    Embedding,
+    LabelScore,
+    Prediction,
+    Product,
+    Projection,
+    ProjectionPoint,
+)
+
+GOAL = {5_000: 150, 100_000: 150, 1_000_000: 300}  # milliseconds, 95th percentile
+PAGES = {
+    "Today": None,
+    "Shop the look": "pages/2_Shop_the_look.py",
+    "Embedding map": "pages/3_Embedding_map.py",
+    "Models": "pages/4_Models.py",
+    "Nightly runs": "pages/5_Nightly_runs.py",
+    "Categories": "pages/6_Categories.py",
+}
+DESK = "pages/1_Review_labels.py"
+VIEWS = ("One at a time", "Contact sheet", "Change many", "Pairs", "Progress", "Log and files")
+PHOTOS = 400  # that are taken in; all others are drawn around them
+WRONG, DECIDED = 0.03, 0.05
+_AT_ONCE = 10_000
+
+
+def fill(catalogue: Catalogue, count: int) -> None:
+    """Draw products around those that the catalogue holds, up to `count`."""
+    rng = np.random.default_rng(0)
+    with write(catalogue.engine, touches=("products", "labels", "scores", "embeddings")) as session:
+        real = _real(session)
+        first = max(product.id for product, *_ in real) + 1
+        made = np.arange(first, first + max(0, count - len(real)))
+        projection = _map(session, real[0][1].model_version_id, count)
+        for start in range(0, len(made), _AT_ONCE):
+            ids = made[start : start + _AT_ONCE]
+            like = [real[row] for row in rng.integers(len(real), size=len(ids))]
+            wrong = rng.random(len(ids)) < WRONG
+            decided = ~wrong & (rng.random(len(ids)) < DECIDED)
+            score = np.where(wrong, rng.uniform(0.25, 1, len(ids)), rng.uniform(0, 0.2, len(ids)))
+            near = rng.integers(1, first, size=(len(ids), 15))
+            numbers = ids.tolist()
+            rows = list(zip(numbers, like, strict=True))
+            session.execute(insert(Product), list(_products(rows, wrong, decided)))
+            session.execute(insert(Embedding), list(_vectors(rows, rng)))
+            session.execute(insert(Prediction), list(_predictions(rows)))
+            session.execute(insert(LabelScore), list(_scores(rows, wrong, score, near)))
+            kept = [row for row, done in zip(rows, decided, strict=True) if done]
+            session.execute(insert(Decision), list(_decisions(kept)))
+            places = rng.normal(size=(len(ids), 2)).tolist()
+            points = [
+                {"projection_id": projection, "product_id": number, "x": x, "y": y}
+                for number, (x, y) in zip(numbers, places, strict=True)
+            ]
+            session.execute(insert(ProjectionPoint), points)
+
+
+Real = tuple[Product, LabelScore, Prediction, Embedding]
+
+
+def _real(session: Session) -> list[Real]:
+    query = (
+        select(Product, LabelScore, Prediction, Embedding)
+        .join(LabelScore, LabelScore.product_id == Product.id)
+        .join(Prediction, Prediction.product_id == Product.id)
+        .join(Embedding, Embedding.product_id == Product.id)
+        .where(Product.label_current.is_not(None), LabelScore.known_label)
+    )
+    return [tuple(found) for found in session.execute(query)]
+
+
+def _map(session: Session, model_version_id: int, count: int) -> int:
+    drawn = Projection(
+        model_version_id=model_version_id, method="umap", parameters={}, products=count,
+        created_at=datetime.now(UTC),
+    )  # fmt: skip
+    session.add(drawn)
+    session.flush()
+    return drawn.id
+
+
+Rows = list[tuple[int, Real]]
+
+
+def _products(
+    rows: Rows, wrong: NDArray[np.bool_], decided: NDArray[np.bool_]
+) -> Iterator[dict[str, Any]]:
+    now = datetime.now(UTC)
+    for (number, (product, score, *_)), odd, done in zip(rows, wrong, decided, strict=True):
+        label = _other(score) if odd else product.label_current
+        yield {
+            "id": number, "sku": f"SKU-{number:08}", "title": f"No. {number} {product.title}",
+            "label_given": label, "label_current": label, "image_path": product.image_path,
+            "image_sha256": product.image_sha256, "stored_image": product.stored_image,
+            "thumbnail": product.thumbnail, "review_state": "kept" if done else "open",
+            "attributes": {"brand": f"Brand {number % 40}", "price": f"{number % 200}.90"},
+            "added_run_id": product.added_run_id, "changed_run_id": product.changed_run_id,
+            "created_at": now, "updated_at": now,
+        }  # fmt: skip
+
+
+def _other(score: LabelScore) -> str:
+    """Return a category that the suggestion is not."""
+    return "dress" if score.suggestion != "dress" else "skirt"
+
+
+def _keys(number: int, product: Product, model_version_id: int) -> dict[str, Any]:
+    return {
+        "product_id": number,
+        "model_version_id": model_version_id,
+        "image_sha256": product.image_sha256,
+    }
+
+
+def _vectors(rows: Rows, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
+    vectors = np.stack([np.frombuffer(embedding.vector, "<f4") for _, (*_, embedding) in rows])
+    vectors = vectors + 0.05 * rng.standard_normal(vectors.shape)
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype("<f4")
+    for (number, (product, *_, embedding)), vector in zip(rows, vectors, strict=True):
+        yield _keys(number, product, embedding.model_version_id) | {
+            "dimension": embedding.dimension,
+            "vector": vector.tobytes(),
+        }
+
+
+def _predictions(rows: Rows) -> Iterator[dict[str, Any]]:
+    for number, (product, _, said, _) in rows:
+        yield _keys(number, product, said.model_version_id) | {
+            "probabilities": said.probabilities,
+            "top_label": said.top_label,
+            "confidence": said.confidence,
+            "trained_on": False,
+        }
+
+
+def _scores(
+    rows: Rows, wrong: NDArray[np.bool_], score: NDArray[np.float64], near: NDArray[np.int64]
+) -> Iterator[dict[str, Any]]:
+    for (number, (product, like, *_)), odd, chance, around in zip(
+        rows, wrong.tolist(), score.tolist(), near.tolist(), strict=True
+    ):
+        yield _keys(number, product, like.model_version_id) | {
+            "assessment_id": like.assessment_id,
+            "label": _other(like) if odd else product.label_current,
+            "known_label": True, "probabilities": like.probabilities,
+            "suggestion": like.suggestion, "confidence": like.confidence, "score": chance,
+            "looks_wrong": odd, "neighbours": around, "agreement": like.agreement,
+        }  # fmt: skip
+
+
+def _decisions(rows: Rows) -> Iterator[dict[str, Any]]:
+    now = datetime.now(UTC)
+    for number, (product, score, *_) in rows:
+        yield {
+            "product_id": number, "action": "keep", "label_given": product.label_current,
+            "label_before": product.label_current, "label_after": product.label_current,
+            "state_before": "open", "state_after": "kept", "suggestion": score.suggestion,
+            "score": score.score, "image_sha256": product.image_sha256,
+            "model_version_id": score.model_version_id, "reviewer": ("Ana", "Ben")[number % 2],
+            "note": "", "request_key": f"made-{number}",
+            "decided_at": now - timedelta(minutes=number % 40_000),
+        }  # fmt: skip
+
+
+def photos(home: Path) -> Path:
+    """Return a folder with photos in category folders."""
+    given = os.environ.get("CATALOG_TEST_PHOTOS")
+    if given:
+        return Path(given) / "clothing-dataset-small" / "validation"
+    return write_sample(home / "sample", count=PHOTOS)
+
+
+def _rounds(count: int, run: Callable[[], Any]) -> list[float]:
+    """Return milliseconds, one for each round."""
+    taken = []
+    for _ in range(count):
+        start = perf_counter()
+        run()
+        taken.append(1000 * (perf_counter() - start))
+    return taken
+
+
+def _drawn(app: Any, path: str | None, query: dict[str, str], rounds: int) -> dict[str, float]:
+    if path is not None:
+        app.switch_page(path)
+    for name, value in query.items():
+        app.query_params[name] = value
+    first = _rounds(1, app.run)[0]
+    if app.exception:
+        raise SystemExit(f"{path}: {app.exception[0].value}")
+    return _summary(first, _rounds(rounds, app.run))
+
+
+def _summary(first: float, taken: list[float]) -> dict[str, float]:
+    median, late = np.percentile(taken, (50, 95))
+    return {"p50": float(median), "p95": float(late), "first": first}
+
+
+def _decide(app: Any, rounds: int) -> dict[str, float]:
+    """Press Keep again and again, as somebody does who works off the queue."""
+    app.switch_page(DESK)
+    app.text_input(key="frame.reviewer").set_value("Ana").run()
+
+    def press() -> None:
+        next(button for button in app.button if button.label.startswith("Keep")).click().run()
+
+    first = _rounds(1, press)[0]
+    return _summary(first, _rounds(rounds, press))
+
+
+def measure(rounds: int) -> dict[str, dict[str, float]]:
+    """Return page or view → milliseconds: median, 95th percentile, first draw."""
+    from streamlit.testing.v1 import AppTest
+
+    app = AppTest.from_file(str(PROJECT_ROOT / "streamlit_app.py"), default_timeout=600)
+    app.run()
+    there = {name: path for name, path in PAGES.items() if path is None or (PROJECT_ROOT / path).is_file()}
+    found = {name: _drawn(app, path, {}, rounds) for name, path in there.items()}
+    for view in VIEWS:
+        found[f"Review labels: {view}"] = _drawn(app, DESK, {"review.view": view}, rounds)
+    fresh = AppTest.from_file(str(PROJECT_ROOT / "streamlit_app.py"), default_timeout=600)
+    fresh.run()
+    found["a decision"] = _decide(fresh, rounds)
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the benchmark."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--products", default="5000,100000,1000000", help="default: %(default)s")
+    parser.add_argument("--rounds", type=int, default=20, help="default: %(default)s")
+    parser.add_argument("--json", type=Path, help="write all figures here")
+    options = parser.parse_args(arguments)
+    logging.disable(logging.WARNING)  # AppTest's, of running without a browser
+    os.chdir(PROJECT_ROOT)  # pages read .streamlit/config.toml there
+    figures = {}
+    for count in map(int, options.products.split(",")):
+        with tempfile.TemporaryDirectory() as home:
+            os.environ["CATALOG_HOME"] = home
+            catalogue = open_catalogue(settings(home=Path(home)))
+            ensure_model(catalogue, "small")
+            ingest(catalogue, photos(Path(home)), model="small")
+            assessing.assess(catalogue)
+            start = perf_counter()
+            fill(catalogue, count)
+            print(
+                f"\n{count:,} products, filled in {perf_counter() - start:.0f} s", file=sys.stderr
+            )
+            figures[count] = measure(options.rounds)
+            catalogue.engine.dispose()
+        goal = GOAL.get(count, 150)
+        print(f"\n{count:,} products, milliseconds on the server (goal: p95 ≤ {goal})")
+        print(f"{'':32}{'p50':>8}{'p95':>8}{'first draw':>12}")
+        for name, taken in figures[count].items():
+            late = "" if taken["p95"] <= goal else "  over the goal"
+            numbers = f"{taken['p50']:>8.0f}{taken['p95']:>8.0f}{taken['first']:>12.0f}"
+            print(f"{name:32}{numbers}{late}", flush=True)
+    if options.json:
+        options.json.write_text(json.dumps(figures, indent=2))
+
+
+if __name__ == "__main__":
+    main()
