@@ -95,9 +95,15 @@ def store(
         return outcome
     before = queries.last_id(session) or 0
     batch_id = add_batch(
-        *(session, kind, words or batch_words(outcome.changes)),
-        *({**(parameters or {}), **remembered(outcome)}, outcome.products),
-        *(by.reviewer, by.request_key, by.now, undoes_id),
+        session,
+        kind,
+        words or batch_words(outcome.changes),
+        {**(parameters or {}), **remembered(outcome)},
+        outcome.products,
+        by.reviewer,
+        by.request_key,
+        by.now,
+        undoes_id,
     )
     commands.decide_many(session, decisions, batch_id, by.now)
     numbers = before + 1, queries.last_id(session) or 0

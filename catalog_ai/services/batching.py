@@ -91,11 +91,8 @@ def decide_sheet(
         model = models.active(session)
         tally, by = Tally(), Maker(model.id if model else None, reviewer, request_key)
         subjects = queries.subjects(session, model.id if model else _NO_MODEL, list(as_drawn))
-        same, changed = [], []
-        for subject in subjects:
-            drawn = as_drawn[subject.id]
-            is_same = (subject.version, subject.image_sha256) == (drawn.version, drawn.image_sha256)
-            (same if is_same else changed).append(subject)
+        same = [one for one in subjects if _is_as_drawn(one, as_drawn[one.id])]
+        changed = [one for one in subjects if not _is_as_drawn(one, as_drawn[one.id])]
         _tell(session, changed, tally)
         decisions = [
             by.decision(one, *_of_sheet(one, one.id in ticked))
@@ -165,6 +162,10 @@ def decide_all(
         outcome = store(session, "bulk", decisions, tally, by, parameters)
     deciding.look_again(catalogue, *outcome.decisions)
     return outcome
+
+
+def _is_as_drawn(subject: Subject, drawn: Seen) -> bool:
+    return (subject.version, subject.image_sha256) == (drawn.version, drawn.image_sha256)
 
 
 def _of_sheet(subject: Subject, ticked: bool) -> tuple[str, str | None]:

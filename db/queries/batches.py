@@ -115,7 +115,7 @@ def members(
 def subjects(session: Session, model_version_id: int, ids: Sequence[int]) -> list[Subject]:
     """Return products as they stand by id, whether delivered still or not."""
     columns = [getattr(Product, name) for name in list(Subject.__dataclass_fields__)[:7]]
-    query = (
+    query: Select[Any] = (
         select(*columns, LabelScore.suggestion, LabelScore.score)
         .outerjoin(LabelScore, fresh(model_version_id))
         .order_by(Product.id)
@@ -139,7 +139,7 @@ def groups(
     """Return what is wanted by label and, where asked for, by suggestion, the most first."""
     suggestion: Any = LabelScore.suggestion if by_suggestion else null()
     counts = func.count()
-    query = select(
+    query: Select[Any] = select(
         *(Product.label_current, suggestion),
         *(counts, func.sum(Product.id), func.sum(Product.version)),
     ).select_from(Product)
@@ -156,7 +156,10 @@ def groups(
         else (Product.label_current,)
     )
     query = query.group_by(*by).order_by(counts.desc(), *(column.asc() for column in by))
-    return [Group(*found[:3], int(found[3]), int(found[4])) for found in session.execute(query)]
+    return [
+        Group(label, suggested, count, int(ids), int(versions))
+        for label, suggested, count, ids, versions in session.execute(query)
+    ]
 
 
 def standing_ids(session: Session, product_ids: Sequence[int]) -> dict[int, int]:
