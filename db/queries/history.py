@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session, aliased
 
 from db.schema import Batch, Decision, Recheck, Run, RunItem
@@ -57,7 +58,7 @@ def deliveries(session: Session, product_id: int, limit: int) -> list[DeliveryRo
 def decisions(session: Session, product_id: int, limit: int) -> list[DecisionMade]:
     """Return what people decided about a product, the newest first."""
     undo = aliased(Decision)
-    query = (
+    query: Select[Any] = (
         select(
             *(Decision.id, Decision.action, Decision.label_before, Decision.label_after),
             *(Decision.reviewer, Decision.note, Decision.decided_at, undo.reviewer, Batch.words),
@@ -70,4 +71,4 @@ def decisions(session: Session, product_id: int, limit: int) -> list[DecisionMad
         .order_by(Decision.id.desc())
         .limit(limit)
     )
-    return [DecisionMade(*found[:-1], bool(found[-1])) for found in session.execute(query)]
+    return [DecisionMade(*found) for found in session.execute(query)]

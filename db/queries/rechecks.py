@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
@@ -62,12 +63,14 @@ def due(
         .order_by(Recheck.decision_id)
         .limit(1)
     )
-    return session.scalar(query)
+    oldest: int | None = session.scalar(query)
+    return oldest
 
 
 def waiting(session: Session) -> int:
     """Return how many decisions will be shown again, if nothing happens to them before."""
-    return session.scalar(_waiting(func.count())) or 0
+    count: int | None = session.scalar(_waiting(func.count()))
+    return count or 0
 
 
 def is_chosen(session: Session, decision_id: int) -> bool:
@@ -144,7 +147,7 @@ def _last_answer(session: Session, reviewer: str) -> int:
     return session.scalar(query) or 0
 
 
-def _waiting(*columns: object) -> Select[int]:
+def _waiting(*columns: Any) -> Select[Any]:
     """Start a query over unanswered decisions whose product is as they left it."""
     return (
         select(*columns)

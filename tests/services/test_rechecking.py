@@ -14,7 +14,7 @@ from catalog_ai.services.rechecking import Recheck, agreement, answer, due
 from db.commands import rechecks
 from db.engine import read, write
 from db.queries.second_looks import second_look_asked_by
-from db.schema import Decision, Product
+from db.schema import Batch, Decision, Product
 from db.schema import Recheck as Row
 from tests.helpers import Seeded
 
@@ -97,6 +97,33 @@ def test_only_answers_are_chosen(catalogue: Catalogue, seeded: Seeded, decide: D
     decide(five, "second_look")
     deciding.undo(catalogue, made[0].decision_id, reviewer="Ana", request_key="undo")
     assert chosen(catalogue) == [done.decision_id for done in made]
+
+
+@pytest.mark.parametrize(("kind", "are_chosen"), [("sheet", True), ("bulk", False)])
+def test_of_many_at_once_only_those_that_were_seen_are_chosen(
+    catalogue: Catalogue, seeded: Seeded, decide: Decide, kind: str, are_chosen: bool
+) -> None:
+    now = datetime.now(UTC)
+    with write(catalogue.engine) as session:
+        batch = Batch(
+            **{"kind": kind, "words": "", "products": 2, "reviewer": "Ana"},
+            **{"request_key": "batch", "made_at": now},
+        )
+        session.add(batch)
+        session.flush()
+        made = [
+            Decision(
+                **{"product_id": number, "action": "keep", "state_before": "open"},
+                **{"state_after": "kept", "image_sha256": "abc", "reviewer": "Ana"},
+                **{"request_key": f"b{number}", "decided_at": now, "batch_id": batch.id},
+            )
+            for number in seeded.wrong_ids[:2]
+        ]
+        session.add_all(made)
+        session.flush()
+        ids = [one.id for one in made]
+        assert rechecks.pick(session, ids) == (sorted(ids) if are_chosen else [])
+    assert chosen(catalogue) == (sorted(ids) if are_chosen else [])
 
 
 def test_it_looks_as_it_did_the_first_time(
