@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from db.schema import Batch, Decision, Recheck, Run, RunItem
@@ -58,12 +58,13 @@ def deliveries(session: Session, product_id: int, limit: int) -> list[DeliveryRo
 def decisions(session: Session, product_id: int, limit: int) -> list[DecisionMade]:
     """Return what people decided about a product, the newest first."""
     undo = aliased(Decision)
-    query: Select[Any] = (
-        select(
-            *(Decision.id, Decision.action, Decision.label_before, Decision.label_after),
-            *(Decision.reviewer, Decision.note, Decision.decided_at, undo.reviewer, Batch.words),
-            Recheck.decision_id.is_not(None),
-        )
+    columns: list[Any] = [
+        *(Decision.id, Decision.action, Decision.label_before, Decision.label_after),
+        *(Decision.reviewer, Decision.note, Decision.decided_at, undo.reviewer, Batch.words),
+        Recheck.decision_id.is_not(None),
+    ]
+    query = (
+        select(*columns)
         .outerjoin(undo, undo.undoes_id == Decision.id)
         .outerjoin(Batch, Batch.id == Decision.batch_id)
         .outerjoin(Recheck, Recheck.answer_id == Decision.id)
