@@ -7,7 +7,7 @@ from catalog_ai.services import catalogue as catalogues
 from catalog_ai.services import review
 from catalog_ai.services.catalogue import Catalogue
 from pages._ui import cache, frame, parts, state, viewmodels
-from pages._ui.desk import address, bulk, filters, item, log, pairs, sheet
+from pages._ui.desk import address, bulk, files, filters, item, log, pairs, progress, sheet
 
 STATUS = (*filters.TOPICS, "notes", "projections")
 
@@ -28,7 +28,7 @@ def show() -> None:
 
 def show_desk(catalogue: Catalogue) -> None:
     """Draw the chosen view of the chosen queue."""
-    progress = cache.cached(catalogue, filters.TOPICS, review.progress)
+    counts = cache.cached(catalogue, filters.TOPICS, review.progress)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.segmented_control(
             "View",
@@ -39,21 +39,24 @@ def show_desk(catalogue: Catalogue) -> None:
             bind="query-params",
             label_visibility="collapsed",
         )
-        st.markdown(f":gray[{viewmodels.progress_line(progress)}]", width="content")
+        st.markdown(f":gray[{viewmodels.progress_line(counts)}]", width="content")
     view = address.view()
     if view in {"single", "sheet", "bulk"}:
-        filters.show(catalogue, progress)
+        filters.show(catalogue, counts)
     show_messages()
     if view == "single":
-        item.show(catalogue, address.wanted(), address.sort())
+        item.show(catalogue, address.wanted(), address.sort(frame.reviewer()))
     elif view == "sheet":
-        sheet.show(catalogue, address.wanted(), address.sort())
+        sheet.show(catalogue, address.wanted(), address.sort(frame.reviewer()))
     elif view == "bulk":
         bulk.show(catalogue, address.wanted())
     elif view == "pairs":
         pairs.show(catalogue)
-    elif view == "log":
+    elif view == "progress":
+        progress.show(catalogue)
+    else:
         log.show(catalogue)
+        files.show(catalogue)
 
 
 def show_messages() -> None:

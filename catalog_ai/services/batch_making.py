@@ -12,6 +12,7 @@ from catalog_ai.services import deciding
 from catalog_ai.services.batch_outcome import Outcome, Tally, batch_words, remembered
 from catalog_ai.services.labelling import same_label
 from db.commands import decisions as commands
+from db.commands import rechecks
 from db.commands.batches import add_batch
 from db.commands.decisions import NewDecision
 from db.queries import decisions as queries
@@ -105,6 +106,7 @@ def store(
         by.now,
         undoes_id,
     )
-    commands.decide_many(session, decisions, batch_id, by.now)
+    stored = commands.decide_many(session, decisions, batch_id, by.now)
+    rechecks.pick(session, stored)
     numbers = before + 1, queries.last_id(session) or 0
     return replace(tally.outcome(batch_id, words), decisions=numbers)

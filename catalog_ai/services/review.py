@@ -60,8 +60,9 @@ class QueueItem:
 
     `score` is 0..1, higher = more likely wrong, None where there is nothing to judge. `version` and
     `image_sha256` say what was seen; hand them back with the decision. `twin` is a product that is
-    all but the same photo and carries another label, `oddity` is 0..1, higher = less like a photo
-    of a product, `worth` the score times the attribute that one sorts by.
+    all but the same photo and carries another label, `asked_by` is who wants a second look.
+    `oddity` is 0..1, higher = less like a photo of a product; `worth` is the score times the
+    attribute that one sorts by.
     """
 
     product_id: int
@@ -86,6 +87,7 @@ class QueueItem:
     note_from_before: str
     attributes: dict[str, str] = field(default_factory=dict)
     twin: Neighbour | None = None
+    asked_by: str = ""
     oddity: float | None = None
     worth: float | None = None
 
@@ -305,5 +307,6 @@ def _item(
         note_from_before=decision.note if decision else "",
         attributes={name: str(value) for name, value in product.attributes.items()},
         twin=evidence.neighbour(settings, twin) if twin else None,
+        asked_by=decision.reviewer if decision and decision.action == "second_look" else "",
         oddity=score.oddity if score else None,
     )

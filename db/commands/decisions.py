@@ -60,8 +60,10 @@ def decide(session: Session, decision: NewDecision, seen_version: int, now: date
 
 def decide_many(
     session: Session, decisions: Sequence[NewDecision], batch_id: int, now: datetime
-) -> None:
+) -> list[int]:
     """Store the decisions of a batch, each about another product, and what they make of them.
+
+    Return their ids.
 
     The products must have been read in this same transaction: in it nobody else can change them.
     Nobody needs to look at them any more.
@@ -70,9 +72,10 @@ def decide_many(
     same = {"batch_id": batch_id, "decided_at": now}
     # With RETURNING they go as one statement, which a server answers ten times as fast.
     add = insert(table).returning(table.c.id)
+    stored: list[int] = []
     for start in range(0, len(decisions), _AT_ONCE):
         part = decisions[start : start + _AT_ONCE]
-        session.execute(add, [vars(decision) | same for decision in part])
+        stored += session.scalars(add, [vars(decision) | same for decision in part])
     session.execute(
         update(Product)
         .where(Product.id == Decision.product_id, Decision.batch_id == batch_id)
@@ -90,3 +93,4 @@ def decide_many(
         .where(Claim.product_id.in_(decided))
         .execution_options(synchronize_session=False)
     )
+    return stored

@@ -89,7 +89,7 @@ def page(
         query = query.order_by(Decision.id.desc())
     else:
         query = query.where(*conditions(wanted, model_version_id))
-        query = query.order_by(*order(wanted.queue, sort))
+        query = query.order_by(*order(wanted, sort))
     return [_review_row(*found) for found in session.execute(query.offset(offset).limit(limit))]
 
 
@@ -133,7 +133,10 @@ def pairs(session: Session, model_version_id: int) -> list[PairRow]:
         .group_by(LabelScore.label, LabelScore.suggestion)
         .order_by(wrong.desc(), LabelScore.label, LabelScore.suggestion)
     )
-    return [PairRow(*found) for found in session.execute(query)]
+    return [
+        PairRow(label or "", suggestion, count, chance or 0.0)
+        for label, suggestion, count, chance in session.execute(query)
+    ]
 
 
 def one(session: Session, model_version_id: int, product_id: int) -> ReviewRow | None:

@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from db.queries.products import in_the_feed
+from db.queries.second_looks import second_look_asked_by
 from db.schema import Decision, LabelScore, Product
 
 QUEUES = (
@@ -65,10 +66,14 @@ class Filter:
 
 @dataclass(frozen=True)
 class Sort:
-    """One of `SORTS`; "value" is the score times the number in `attribute`."""
+    """One of `SORTS`; "value" is the score times the number in `attribute`.
+
+    Second looks that `reviewer` asked for come last: another pair of eyes is wanted.
+    """
 
     by: str = "score"
     attribute: str | None = None
+    reviewer: str | None = None
 
 
 def conditions(wanted: Filter, model_version_id: int) -> list[ColumnElement[bool]]:
@@ -131,8 +136,9 @@ def needs_score(wanted: Filter) -> bool:
     return wanted.suggestion is not None or wanted.at_least is not None
 
 
-def order(queue: str, sort: Sort) -> list[Any]:
+def order(wanted: Filter, sort: Sort) -> list[Any]:
     """Return the order in which a queue is worked off; ties by number, so that pages never mix."""
+    queue = wanted.queue
     if sort.by == "newest":
         return [Product.id.desc()]
     if sort.by == "random":
@@ -140,7 +146,10 @@ def order(queue: str, sort: Sort) -> list[Any]:
         return [cast(Product.id, BigInteger) * 2_654_435_761 % 4_294_967_291]
     if sort.by == "value" and sort.attribute:
         return [worth(sort.attribute).desc().nulls_last(), Product.id]
-    return _usual(queue)
+    if queue == "all" and wanted == Filter("all"):
+        return [Product.id.desc()]  # a million products are sorted by nothing else
+    own = [second_look_asked_by(sort.reviewer)] if sort.reviewer and queue == "second_look" else []
+    return [*own, *_usual(queue)]
 
 
 def worth(attribute: str) -> ColumnElement[Any]:
@@ -166,7 +175,7 @@ def _usual(queue: str) -> list[Any]:
         first = case((LabelScore.twin_id < Product.id, LabelScore.twin_id), else_=Product.id)
         return [first, Product.id]
     if queue == "all":
-        return [Product.id.desc()]
+        return [LabelScore.score.desc().nulls_last(), Product.id]
     return [LabelScore.score.desc(), LabelScore.product_id]
 
 
@@ -232,4 +241,5 @@ def _decided_under(model_version_id: int) -> ColumnElement[bool]:
 
 
 def _text(attribute: str) -> ColumnElement[str]:
-    return Product.attributes[attribute].as_string()
+    value: ColumnElement[str] = Product.attributes[attribute].as_string()
+    return value

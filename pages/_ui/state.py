@@ -104,13 +104,13 @@ def decide(
         "request_key": request_key(f"{again or ''}.{item.product_id}.{item.version}"),
         "seen_version": item.version,
         "seen_sha256": item.image_sha256,
+        "note": str(st.session_state.get(note_key(item)) or ""),
     }
-    note = str(st.session_state.get(note_key(item)) or "")
     try:
         if again is not None:
             decided = rechecking.answer(catalogue, again, action, **said)
         else:
-            decided = deciding.decide(catalogue, item.product_id, action, note=note, **said)
+            decided = deciding.decide(catalogue, item.product_id, action, **said)
     except CatalogError as error:
         say_error(error)
         return

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from catalog_ai.services.deciding import DecisionView
 from catalog_ai.services.evidence import Candidate
+from catalog_ai.services.history import HistoryLine
 from catalog_ai.services.jobs import JobView
 from catalog_ai.services.map import MapView
 from catalog_ai.services.review import Pair, QueueItem, ReviewProgress
@@ -345,6 +346,15 @@ def what_was_decided(decision: DecisionView) -> str:
         f"{decision.label_before or NO_LABEL} → {decision.label_after or NO_LABEL}",
     )
     return what + (" (undone)" if decision.undone else "")
+
+
+def history_line(line: HistoryLine, now: datetime) -> str:
+    """Return a line of a product's history as HTML: what, the note, whether it was undone, when."""
+    words = f"<s>{escaped(line.words)}</s>" if line.undone_by else escaped(line.words)
+    undone = f" · undone by {escaped(line.undone_by)}" if line.undone_by else ""
+    note = f"<div class='note'>{escaped(line.note)}</div>" if line.note else ""
+    when = ago(line.happened_at, now)
+    return f"<div>{words}<span class='muted'>{undone} · {when}</span></div>{note}"
 
 
 def map_colours(view: MapView, by: str) -> list[tuple[str, str, list[int]]]:

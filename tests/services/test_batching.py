@@ -14,9 +14,10 @@ from catalog_ai.services import batching, deciding, jobs, review
 from catalog_ai.services.batching import Outcome, Seen, decide_all, decide_sheet, preview
 from catalog_ai.services.catalogue import Catalogue, revision
 from catalog_ai.services.review import Filter
+from db.commands import rechecks
 from db.commands.decisions import decide_many
 from db.engine import read, write
-from db.schema import Batch, Claim, Decision, LabelScore, Product
+from db.schema import Batch, Claim, Decision, LabelScore, Product, Recheck
 from tests.helpers import Seeded
 
 EVERYTHING = Filter("all")
@@ -459,3 +460,17 @@ def test_nothing_half_done(
     assert standing(catalogue) == before
     with read(catalogue.engine) as session:
         assert session.scalar(select(func.count()).select_from(Batch)) == 0
+
+
+def test_one_in_fifty_of_a_sheet_is_shown_again_of_a_bulk_change_none(
+    catalogue: Catalogue, seeded: Seeded, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rechecks, "ONE_IN", 1)
+    ids = seeded.wrong_ids
+    decide_sheet(catalogue, drawn(catalogue, *ids), set(), reviewer="Ana", request_key="sheet")
+    bulk(catalogue, "keep", wanted=Filter("unknown"))
+    with read(catalogue.engine) as session:
+        chosen = session.scalars(
+            select(Decision.product_id).join(Recheck, Recheck.decision_id == Decision.id)
+        )
+        assert sorted(chosen) == sorted(ids)

@@ -71,12 +71,13 @@ def wanted() -> Filter:
     )
 
 
-def sort() -> Sort:
-    """Return the order that the address asks for."""
+def sort(reviewer: str = "") -> Sort:
+    """Return the order that the address asks for; second looks that `reviewer` asked for last."""
     words = str(st.session_state.get(SORT) or "")
     if words.startswith(CHANCE_TIMES):
         return Sort("value", words.removeprefix(CHANCE_TIMES))
-    return Sort(next((name for name, said in SORTS.items() if said == words), "score"))
+    by = next((name for name, said in SORTS.items() if said == words), "score")
+    return Sort(by, reviewer=(reviewer or None) if queue() == "second_look" else None)
 
 
 def view() -> str:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from catalog_ai.services import claiming, rechecking, review
+from catalog_ai.services import claiming, history, rechecking, review
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.review import Filter, QueueItem, QueuePage, Sort
 from pages._ui import cache, frame, parts, state, viewmodels
@@ -61,7 +61,21 @@ def show(catalogue: Catalogue, wanted: Filter, sort: Sort) -> None:
             st.html(viewmodels.facts(place.item))
             _show_buttons(catalogue, place)
             st.html(viewmodels.twin(place.item) + viewmodels.alikes(place.item))
+    _show_history(catalogue, place)
     _show_tiles(page, place.item)
+
+
+def _show_history(catalogue: Catalogue, place: _Place) -> None:
+    """Show what happened to the product: deliveries and decisions."""
+    if place.again is not None:
+        return  # it would tell what was decided the first time
+    with st.expander("History", icon=":material/history:"):
+        lines = cache.cached(catalogue, (*TOPICS, "runs"), history.history, place.item.product_id)
+        now = parts.now()
+        if not lines:
+            st.caption("Nothing has happened to it yet.")
+        for line in lines:
+            st.html(viewmodels.history_line(line, now))
 
 
 def _page(catalogue: Catalogue, wanted: Filter, sort: Sort) -> QueuePage:
@@ -173,6 +187,8 @@ def _show_buttons(catalogue: Catalogue, place: _Place) -> None:
     nameless = not frame.reviewer()
     if nameless:
         st.info("Type your name in the sidebar: decisions are stored with it.")
+    elif item.review_state == "second_look" and item.asked_by == frame.reviewer():
+        st.caption("You asked for this second look: better that somebody else decides.")
     common = {"on_click": state.decide, "disabled": nameless}
     decisions = [("Keep " + (item.label or "as it is"), "keep", "Q")]
     if item.suggestion and item.suggestion != item.label:

@@ -1,11 +1,12 @@
 """The contact sheet: one category on a page, the odd ones ticked, one key for all of them."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 import streamlit as st
 
 from catalog_ai.errors import CatalogError
-from catalog_ai.services import batching, review
+from catalog_ai.services import batching, claiming, review
 from catalog_ai.services.batching import Seen
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.review import Filter, QueueItem, QueuePage, Sort
@@ -30,6 +31,7 @@ def show(catalogue: Catalogue, wanted: Filter, sort: Sort) -> None:
     page = page_of(catalogue, wanted, sort, PER_PAGE)
     show_bar(catalogue, page)
     told.show(catalogue)
+    page = _claimed(catalogue, page)
     if page.items:
         _draw(catalogue, page, wanted.queue)
     else:
@@ -42,6 +44,21 @@ def page_of(catalogue: Catalogue, wanted: Filter, sort: Sort, per_page: int) -> 
     number = st.session_state.get(address.PAGE) or 1
     chosen = {"wanted": wanted, "sort": sort, "per_page": per_page, "page": number}
     return cache.cached(catalogue, TOPICS, review.review_queue, **chosen)
+
+
+def _claimed(catalogue: Catalogue, page: QueuePage) -> QueuePage:
+    """Return the page without what others are looking at; the rest is claimed."""
+    if not frame.reviewer() or not page.items:
+        return page
+    ids = [item.product_id for item in page.items]
+    who = {"holder": state.holder(), "reviewer": frame.reviewer()}
+    claims = claiming.claim(catalogue, ids, **who, most=len(ids))
+    if claims.others:
+        names = ", ".join(sorted(set(claims.others.values())))
+        words = f"{viewmodels.plain(names)} looking at {len(claims.others)} of these: left out."
+        st.caption(f":material/group: {words}")
+    mine = set(claims.mine)
+    return replace(page, items=tuple(item for item in page.items if item.product_id in mine))
 
 
 def show_bar(catalogue: Catalogue, page: QueuePage) -> None:
