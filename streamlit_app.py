@@ -5,10 +5,12 @@ import streamlit as st
 from catalog_ai.errors import CatalogError
 from catalog_ai.services import briefing, runs
 from catalog_ai.services import catalogue as catalogues
+from catalog_ai.services.review import QUEUES
 from pages._ui import cache, frame, parts, viewmodels
 
 TOPICS = ("products", "labels", "scores", "models", "runs", "projections")
 REVIEW = "pages/1_Review_labels.py"
+OTHERS = ("unlabelled", "odd", "twins", "disputed")  # queues that are named where they hold any
 
 
 def show() -> None:
@@ -77,6 +79,16 @@ def show_work(today: briefing.Briefing) -> None:
     with columns[3]:
         st.metric("Reviewed today", f"{progress.today:,}")
         st.caption(viewmodels.progress_line(progress))
+    others = [(name, progress.by_queue[name]) for name in OTHERS if progress.by_queue[name]]
+    with st.container(horizontal=True, gap="medium"):
+        for name, count in others:
+            st.page_link(
+                REVIEW,
+                label=f"{QUEUES[name]} {count:,}",
+                icon=":material/arrow_forward:",
+                query_params={"review.queue": QUEUES[name]},
+                width="content",
+            )
 
 
 def show_newest(today: briefing.Briefing) -> None:

@@ -1,6 +1,7 @@
 """How long the pages of a large catalogue take on the server.
 
-    python -m benchmarks.pages [--products 5000,100000,1000000] [--rounds 20] [--json FILE]
+    python -m benchmarks.pages [--products 5000,100000,1000000] [--rounds 20] [--browser]
+        [--json FILE]
 
 Real photos are taken in (from `CATALOG_TEST_PHOTOS`, else the generated sample), then repeated:
 each product drawn around a real one has its photo and thumbnail, a vector beside its vector, and
@@ -12,7 +13,8 @@ decided. Prints the median and the 95th percentile of
 * a decision by its button, with everything that the page then draws anew.
 
 `AppTest` runs the page as the server does, in this process; what the browser does is not in it.
-The first draw of a page, with empty caches, is printed beside.
+The first draw of a page, with empty caches, is printed beside. `--browser` serves the catalogue as
+well, presses Q in Chromium and waits for the next product: from key to picture.
 """
 
 import argparse
@@ -255,8 +257,7 @@ def measure(rounds: int) -> dict[str, dict[str, float]]:
 
     app = AppTest.from_file(str(PROJECT_ROOT / "streamlit_app.py"), default_timeout=600)
     app.run()
-    there = {name: path for name, path in PAGES.items() if path is None or (PROJECT_ROOT / path).is_file()}
-    found = {name: _drawn(app, path, {}, rounds) for name, path in there.items()}
+    found = {name: _drawn(app, path, {}, rounds) for name, path in PAGES.items()}
     for view in VIEWS:
         found[f"Review labels: {view}"] = _drawn(app, DESK, {"review.view": view}, rounds)
     fresh = AppTest.from_file(str(PROJECT_ROOT / "streamlit_app.py"), default_timeout=600)
@@ -265,11 +266,43 @@ def measure(rounds: int) -> dict[str, dict[str, float]]:
     return found
 
 
+def in_browser(rounds: int) -> dict[str, float]:
+    """Return milliseconds from pressing Q until the next product is shown, in Chromium."""
+    from playwright.sync_api import expect, sync_playwright
+
+    from tests.browser.helpers import CHROMIUM, FLAGS, served
+
+    with served() as address, sync_playwright() as playwright, tempfile.TemporaryDirectory() as own:
+        context = playwright.chromium.launch_persistent_context(
+            own, executable_path=CHROMIUM, args=list(FLAGS), viewport={"width": 1280, "height": 900}
+        )
+        page = context.new_page()
+        page.set_default_timeout(120_000)
+        expect.set_options(timeout=120_000)
+        page.goto(f"{address}/Review_labels")
+        page.get_by_label("Your name").fill("Ana")
+        page.get_by_label("Your name").press("Enter")
+        expect(page.locator("button[disabled]", has_text="Keep")).to_have_count(0)
+        page.wait_for_timeout(2_000)
+        page.locator("h1").click()
+
+        def press() -> None:
+            sku = page.locator(".facts").get_attribute("data-sku")
+            page.keyboard.press("q")
+            page.locator(f".facts:not([data-sku='{sku}'])").wait_for()
+
+        first = _rounds(1, press)[0]
+        found = _summary(first, _rounds(rounds, press))
+        context.close()
+    return found
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--products", default="5000,100000,1000000", help="default: %(default)s")
     parser.add_argument("--rounds", type=int, default=20, help="default: %(default)s")
+    parser.add_argument("--browser", action="store_true", help="from a key to the next product too")
     parser.add_argument("--json", type=Path, help="write all figures here")
     options = parser.parse_args(arguments)
     logging.disable(logging.WARNING)  # AppTest's, of running without a browser
@@ -288,6 +321,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 f"\n{count:,} products, filled in {perf_counter() - start:.0f} s", file=sys.stderr
             )
             figures[count] = measure(options.rounds)
+            if options.browser:
+                figures[count]["from key to next product"] = in_browser(options.rounds)
             catalogue.engine.dispose()
         goal = GOAL.get(count, 150)
         print(f"\n{count:,} products, milliseconds on the server (goal: p95 ≤ {goal})")

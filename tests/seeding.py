@@ -143,7 +143,8 @@ class _Drawn:
     def score(self, row: int) -> float | None:
         if not self.known(row):
             return None
-        return 0.99 - 0.02 * row if self.looks_wrong(row) else 0.2 / (1 + row)
+        step = min(0.02, 0.7 / max(1, self.flagged))
+        return 0.99 - step * row if self.looks_wrong(row) else 0.2 / (1 + row)
 
     def agreement(self, row: int) -> float | None:
         if not self.known(row):

@@ -155,7 +155,8 @@ def known(session: Session, model: ModelRow | None, *, without_model: int = 1) -
     """Return the categories under a model; where it knows none, labels of `without_model` products
     are enough.
     """
-    counts, rows = queries.label_counts(session), queries.all_rows(session)
+    most = 2 * max(ENOUGH, without_model)
+    counts, rows = queries.label_marks(session, most), queries.all_rows(session)
     return named(model, rows, counts, without_model=without_model)
 
 

@@ -73,10 +73,7 @@ class QueueItem:
     suggestion: str
     confidence: float
     score: float | None
-    candidates: tuple[Candidate, ...]
-    neighbours: tuple[Neighbour, ...]
     agreement: float | None
-    evidence: str
     thumbnail: Path
     image: Path
     image_sha256: str
@@ -84,12 +81,15 @@ class QueueItem:
     review_state: str
     trained_on: bool
     reason: str
-    note_from_before: str
     attributes: dict[str, str] = field(default_factory=dict)
-    twin: Neighbour | None = None
-    asked_by: str = ""
     oddity: float | None = None
     worth: float | None = None
+    candidates: tuple[Candidate, ...] = ()
+    neighbours: tuple[Neighbour, ...] = ()
+    evidence: str = ""
+    note_from_before: str = ""
+    twin: Neighbour | None = None
+    asked_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -130,8 +130,11 @@ def review_queue(
     *,
     page: int = 1,
     per_page: int = PER_PAGE,
+    whole: bool = True,
 ) -> QueuePage:
     """Return a page of what is wanted out of one of `QUEUES`; a page beyond the last is the last.
+
+    Without `whole` items come as tiles need them: no evidence, look-alikes, candidates or twin.
 
     Unless sorted otherwise: the most suspicious first; without a known label the surest suggestion
     first; second looks and what was decided, the latest decision first. Raises `UsageError` for an
@@ -147,12 +150,12 @@ def review_queue(
         rows = queries.page(
             session, model_id, wanted, sort, offset=(page - 1) * per_page, limit=per_page
         )
-        around = _around(session, rows)
+        around = _around(session, rows) if whole else None
         worths: dict[int, float] = {}
         if sort.by == "value" and sort.attribute:
             numbers = [row.product.id for row in rows]
             worths = queries.worths(session, model_id, numbers, sort.attribute)
-    items = (_item(catalogue, row, wanted.queue, *around) for row in rows)
+    items = (_item(catalogue, row, wanted.queue, around) for row in rows)
     shown = tuple(replace(item, worth=worths.get(item.product_id)) for item in items)
     return QueuePage(shown, total, page, pages)
 
@@ -172,15 +175,20 @@ def pairs(catalogue: Catalogue) -> tuple[Pair, ...]:
     return tuple(Pair(row.label, row.suggestion, row.count, row.wrong) for row in rows)
 
 
-def product_item(catalogue: Catalogue, product_id: int) -> QueueItem | None:
-    """Return one product as a reviewer would meet it, None where it does not exist."""
+def product_item(
+    catalogue: Catalogue, product_id: int, *, queue: str | None = None
+) -> QueueItem | None:
+    """Return one product as a reviewer would meet it, None where it does not exist.
+
+    `queue` is the one in which it is met, by default the one that it is in.
+    """
     with in_plain_words(), read(catalogue.engine) as session:
         model = models.active(session)
         row = queries.one(session, model.id if model else _NO_MODEL, product_id)
         if row is None:
             return None
         around = _around(session, [row])
-    return _item(catalogue, row, _queue_of(row), *around)
+    return _item(catalogue, row, queue or _queue_of(row), around)
 
 
 def photos(catalogue: Catalogue, product_id: int) -> tuple[Path, ...]:
@@ -198,7 +206,7 @@ def met_again(
     catalogue: Catalogue, row: queries.ReviewRow, near: dict[int, products.ProductRow]
 ) -> QueueItem:
     """Return a product as a reviewer meets it in "wrong", whatever was decided about it."""
-    return _item(catalogue, row, "wrong", near, {})
+    return _item(catalogue, row, "wrong", (near, {}))
 
 
 def progress(catalogue: Catalogue, *, since: datetime | None = None) -> ReviewProgress:
@@ -274,9 +282,16 @@ def _queue_of(row: queries.ReviewRow) -> str:
 
 
 def _item(
+    catalogue: Catalogue, row: queries.ReviewRow, queue: str, around: Around | None
+) -> QueueItem:
+    item = _tile(catalogue, row, queue)
+    return item if around is None else _with_evidence(catalogue, row, item, *around)
+
+
+def _with_evidence(
     catalogue: Catalogue,
     row: queries.ReviewRow,
-    queue: str,
+    item: QueueItem,
     near: dict[int, products.ProductRow],
     standing: dict[int, decision_queries.DecisionRow],
 ) -> QueueItem:
@@ -284,6 +299,19 @@ def _item(
     decision = standing.get(product.id)
     twin = near.get(score.twin_id) if score and score.twin_id else None
     seen = evidence.Seen(evidence.labels_around(score, near), decision, twin)
+    return replace(
+        item,
+        candidates=evidence.candidates(score),
+        neighbours=evidence.neighbours(settings, score, near),
+        evidence=evidence.sentence(product, score, item.reason, seen),
+        note_from_before=decision.note if decision else "",
+        twin=evidence.neighbour(settings, twin) if twin else None,
+        asked_by=decision.reviewer if decision and decision.action == "second_look" else "",
+    )
+
+
+def _tile(catalogue: Catalogue, row: queries.ReviewRow, queue: str) -> QueueItem:
+    product, score, settings = row.product, row.score, catalogue.settings
     return QueueItem(
         product_id=product.id,
         sku=product.sku,
@@ -293,10 +321,7 @@ def _item(
         suggestion=score.suggestion if score else "",
         confidence=score.confidence if score else 0.0,
         score=score.score if score else None,
-        candidates=evidence.candidates(score),
-        neighbours=evidence.neighbours(settings, score, near),
         agreement=score.agreement if score else None,
-        evidence=evidence.sentence(product, score, queue, seen),
         thumbnail=ensure_thumbnail(settings, product.stored_image, product.thumbnail),
         image=settings.home / product.stored_image,
         image_sha256=product.image_sha256,
@@ -304,9 +329,6 @@ def _item(
         review_state=product.review_state,
         trained_on=row.trained_on,
         reason=queue,
-        note_from_before=decision.note if decision else "",
         attributes={name: str(value) for name, value in product.attributes.items()},
-        twin=evidence.neighbour(settings, twin) if twin else None,
-        asked_by=decision.reviewer if decision and decision.action == "second_look" else "",
         oddity=score.oddity if score else None,
     )

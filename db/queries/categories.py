@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from db.queries.products import ProductRow, in_the_feed, row
@@ -91,6 +91,31 @@ def label_counts(session: Session) -> list[LabelCount]:
                 key = label, state
                 counts[key] = counts.get(key, 0) + sign * products
     return [LabelCount(*key, products) for key, products in sorted(counts.items())]
+
+
+def label_marks(session: Session, most: int) -> list[LabelCount]:
+    """Return each label that the feed carries, with as many products as there are, `most` at most.
+
+    A label that somebody chose for a product comes in the state "changed" as well. Each label costs
+    a few looks into the index, however many products carry it: counting a million takes a while.
+    """
+    label = Product.label_current
+    first = select(func.min(label).label("label")).cte("labels", recursive=True)
+    beyond = select(func.min(label)).where(label > first.c.label).scalar_subquery()
+    labels = first.union_all(select(beyond).where(first.c.label.is_not(None)))
+    of_it = (label == labels.c.label, in_the_feed())
+    some = select(Product.id).where(*of_it).limit(most).correlate(labels).subquery()
+    chosen = exists().where(*of_it, Product.review_state == "changed").correlate(labels)
+    query = select(
+        labels.c.label, select(func.count()).select_from(some).scalar_subquery(), chosen
+    ).where(labels.c.label.is_not(None))
+    found = []
+    for name, products, was_chosen in session.execute(query):
+        if products:
+            found.append(LabelCount(name, "open", products))
+        if was_chosen:
+            found.append(LabelCount(name, "changed", 1))
+    return found
 
 
 def _counted() -> Select[str | None, str, int]:

@@ -4,6 +4,7 @@ Every queue is answered by an index, so that a page of a million products is dra
 thousand rows. A partial index is used only where its condition stands in the query as it is.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,10 +27,6 @@ from db.queries.products import in_the_feed
 from db.queries.second_looks import second_look_asked_by
 from db.schema import Decision, LabelScore, Product
 
-QUEUES = (
-    *("wrong", "unlabelled", "unknown", "odd", "twins", "second_look", "disputed"),
-    *("decided", "all"),
-)
 SCORED = frozenset({"wrong", "unknown", "odd", "twins", "disputed"})  # nothing without a score
 SORTS = ("score", "value", "newest", "random")
 DECIDED = ("kept", "changed", "not_product")
@@ -192,23 +189,31 @@ def looks_wrong(model_version_id: int) -> list[ColumnElement[bool]]:
 
 
 def _of_queue(queue: str, model_version_id: int) -> list[ColumnElement[bool]]:
-    by_queue: dict[str, list[ColumnElement[bool]]] = {
-        "wrong": [*_flagged(), LabelScore.state == "open"],
-        "unknown": [_UNKNOWN, LabelScore.label.is_not(None), LabelScore.state == "open"],
-        "odd": [_ODD, LabelScore.state == "open"],
-        "twins": [_TWIN, LabelScore.state.in_(_BUT_NO_PHOTO), _differing_twin()],
-        "disputed": [
-            *_flagged(),
-            LabelScore.state.in_(CONFIRMED),
-            ~_decided_under(model_version_id),
-        ],
-        "unlabelled": [Product.review_state == "open", Product.label_current.is_(None)],
-        "second_look": [_NOT_OPEN, Product.review_state == "second_look"],
-        "decided": [_NOT_OPEN, Product.review_state.in_(DECIDED)],
-        "all": [],
-    }
-    of_it = by_queue[queue]
+    of_it = _QUEUES[queue](model_version_id)
     return [*_of_model(model_version_id), *of_it] if queue in SCORED else [*of_it, in_the_feed()]
+
+
+def _twins(_: int) -> list[ColumnElement[bool]]:
+    return [_TWIN, LabelScore.state.in_(_BUT_NO_PHOTO), _differing_twin()]
+
+
+def _disputed(model_version_id: int) -> list[ColumnElement[bool]]:
+    in_doubt = [*_flagged(), LabelScore.state.in_(CONFIRMED)]
+    return [*in_doubt, ~_decided_under(model_version_id)]
+
+
+# Made when asked for: SQLAlchemy takes a while to put a condition together.
+_QUEUES: dict[str, Callable[[int], list[ColumnElement[bool]]]] = {
+    "wrong": lambda _: [*_flagged(), LabelScore.state == "open"],
+    "unlabelled": lambda _: [Product.review_state == "open", Product.label_current.is_(None)],
+    "unknown": lambda _: [_UNKNOWN, LabelScore.label.is_not(None), LabelScore.state == "open"],
+    "odd": lambda _: [_ODD, LabelScore.state == "open"],
+    "twins": _twins,
+    "second_look": lambda _: [_NOT_OPEN, Product.review_state == "second_look"],
+    "disputed": _disputed,
+    "decided": lambda _: [_NOT_OPEN, Product.review_state.in_(DECIDED)],
+    "all": lambda _: [],
+}
 
 
 def _of_model(model_version_id: int) -> list[ColumnElement[bool]]:

@@ -259,11 +259,12 @@ def facts(item: QueueItem) -> str:
     if item.trained_on:
         known.append("the model learnt from this photo")
     note = f"<div class='note'>{escaped(item.note_from_before)}</div>"
-    return (
+    said = (
         f"{verdict(item)}<div>{escaped(item.evidence)}</div>"
         f"<div class='muted'>{escaped(' · '.join(part for part in known if part))}</div>"
         + (note if item.note_from_before else "")
     )
+    return f"<div class='facts' data-sku='{escaped(item.sku)}'>{said}</div>"
 
 
 def candidate(found: Candidate) -> str:

@@ -1,3 +1,4 @@
+from collections import Counter
 from collections.abc import Sequence
 
 import pytest
@@ -234,3 +235,21 @@ def test_rows_are_unique_by_name(catalogue: Catalogue, seeded: Seeded) -> None:
     with read(catalogue.engine) as session:
         assert [(r.name, r.renamed_to) for r in queries.all_rows(session)] == [("Sofa", "couch")]
         assert session.query(Category).count() == 1
+
+
+def test_marks_of_labels_are_counts_that_stop_early(catalogue: Catalogue, seeded: Seeded) -> None:
+    with write(catalogue.engine) as session:
+        for number, product in enumerate(session.scalars(select(Product).order_by(Product.id))):
+            product.label_current = (None, "a", "b", "b", "B ", "éa")[number % 6]
+            product.review_state = "changed" if number == 2 else "open"
+            product.retired_run_id = seeded.run_id if number % 6 == 5 else None
+    with read(catalogue.engine) as session:
+        counts = queries.label_counts(session)
+        marks = queries.label_marks(session, 3)
+    whole = Counter[str]()
+    for count in counts:
+        whole[count.label] += count.products
+    expected = {(label, "open", min(3, number)) for label, number in whole.items() if number}
+    expected |= {(row.label, "changed", 1) for row in counts if row.state == "changed"}
+    assert {(mark.label, mark.state, mark.products) for mark in marks} == expected
+    assert {label for label, *_ in expected} == {"a", "b", "B "}

@@ -126,11 +126,11 @@ def open_query(saved: str) -> None:
     choose_queue(next((name for name, label in QUEUES.items() if label == words), "wrong"))
 
 
-def open_pair(label: str, suggestion: str) -> None:
-    """Show what is labelled `label` and looks like `suggestion`, one at a time."""
+def open_pair(label: str, suggestion: str, view: str = "single") -> None:
+    """Show what is labelled `label` and looks like `suggestion`."""
     clear()
     st.session_state[CATEGORY], st.session_state[SUGGESTION] = label, suggestion
-    st.session_state[VIEW] = VIEWS["single"]
+    st.session_state[VIEW] = VIEWS[view]
     choose_queue("wrong")
 
 

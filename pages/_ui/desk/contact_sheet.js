@@ -1,4 +1,5 @@
 // A contact sheet: tiles that are ticked with a click or a key, at once, without asking the server.
+// Or a strip, where a click brings a tile up (`data.looking`): nothing is ticked, keys are others'.
 // Texts come from the catalogue: they go into the page as text, never as HTML.
 
 const sheets = new WeakMap();
@@ -8,7 +9,7 @@ export default function (component) {
   let sheet = sheets.get(root);
   if (!sheet || sheet.name !== data.name) {
     sheet?.close();
-    sheet = draw(root, data);
+    sheet = data.looking ? drawStrip(root, data) : draw(root, data);
     sheets.set(root, sheet);
   }
   sheet.say = (ids) => setStateValue("ticked", ids);
@@ -18,6 +19,18 @@ export default function (component) {
     sheet.close();
     sheets.delete(root);
   };
+}
+
+function drawStrip(root, data) {
+  const sheet = { name: data.name, close() {} };
+  const tiles = data.tiles.map((one) => {
+    const node = tile(one, () => sheet.look(one.id));
+    node.classList.toggle("here", one.id === data.shown);
+    return node;
+  });
+  root.querySelector(".tiles").replaceChildren(...tiles);
+  root.querySelector(".hint").hidden = true;
+  return sheet;
 }
 
 function draw(root, data) {

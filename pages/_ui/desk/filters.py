@@ -12,7 +12,7 @@ from pages._ui.desk import address
 TOPICS = ("products", "labels", "scores", "models")
 _ALWAYS = ("wrong", "all")
 _SAVED = "review.save_as"
-_WIDE = 160  # pixels
+_WIDE, _WIDER = 150, 196  # pixels; the second for the orders
 _NUMERIC = 4  # attributes that are offered to sort by
 
 
@@ -22,8 +22,8 @@ def show(catalogue: Catalogue, progress: ReviewProgress) -> None:
     choices = cache.cached(catalogue, ("products", "runs", "labels"), review.choices)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         names = cache.cached(catalogue, TOPICS, review.categories)
-        _choice(address.CATEGORY, (address.ALL, *names), free=True)
-        _choice(address.SUGGESTION, (address.ANY, *names), free=True)
+        _choice(address.CATEGORY, (address.ALL, *names), "Category", free=True, width=_WIDE)
+        _choice(address.SUGGESTION, (address.ANY, *names), "Suggestion", free=True, width=_WIDE)
         st.text_input(
             "Search",
             key=address.SEARCH,
@@ -34,7 +34,7 @@ def show(catalogue: Catalogue, progress: ReviewProgress) -> None:
             label_visibility="collapsed",
             width=_WIDE,
         )
-        _choice(address.SORT, _orders(choices))
+        _choice(address.SORT, _orders(choices), "Order", width=_WIDER)
         show_more(choices)
         show_views(catalogue)
         if address.in_use():
@@ -128,15 +128,23 @@ def _orders(choices: Choices) -> tuple[str, ...]:
     return (SORTS["score"], *weighed, SORTS["newest"], SORTS["random"])
 
 
-def _choice(key: str, options: tuple[str, ...], label: str = "", *, free: bool = False) -> str:
+def _choice(
+    key: str,
+    options: tuple[str, ...],
+    label: str,
+    *,
+    free: bool = False,
+    width: int | None = None,
+) -> str:
+    """Draw a choice; with a `width` it stands in the row, where its values say what it is."""
     chosen = st.selectbox(
-        label or key,
+        label,
         options,
         key=key,
         bind="query-params",
         accept_new_options=free,
         on_change=address.first_page,
-        label_visibility="visible" if label else "collapsed",
-        width="stretch" if label else _WIDE,
+        label_visibility="collapsed" if width else "visible",
+        width=width or "stretch",
     )
     return str(chosen or options[0])

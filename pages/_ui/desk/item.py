@@ -7,11 +7,11 @@ import streamlit as st
 from catalog_ai.services import claiming, history, rechecking, review
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.review import Filter, QueueItem, QueuePage, Sort
-from pages._ui import cache, frame, parts, state, viewmodels
-from pages._ui.desk import address
+from pages._ui import cache, frame, parts, sheet_views, state, viewmodels
+from pages._ui.desk import address, tiles
 from pages._ui.desk.filters import TOPICS
 
-PER_PAGE = 24
+PER_PAGE = 16
 KEYS = {
     "Q": "keep the label",
     "W": "accept the suggestion",
@@ -42,7 +42,7 @@ class _Place:
 def show(catalogue: Catalogue, wanted: Filter, sort: Sort) -> None:
     """Show the item in the address, else the first that nobody else has."""
     page = _page(catalogue, wanted, sort)
-    place = _second_showing(catalogue, page, wanted) or _place(catalogue, page)
+    place = _second_showing(catalogue, page, wanted) or _place(catalogue, page, wanted.queue)
     _show_bar(catalogue, page, place)
     if place is None:
         _nothing_left(page)
@@ -79,41 +79,38 @@ def _show_history(catalogue: Catalogue, place: _Place) -> None:
 
 
 def _page(catalogue: Catalogue, wanted: Filter, sort: Sort) -> QueuePage:
-    chosen = {"wanted": wanted, "sort": sort, "per_page": PER_PAGE}
-    page = cache.cached(catalogue, TOPICS, review.review_queue, **chosen)
-    if page.pages > 1:
-        number = st.session_state.get(address.PAGE) or 1
-        page = cache.cached(catalogue, TOPICS, review.review_queue, **chosen, page=number)
-    return page
+    number = st.session_state.get(address.PAGE) or 1
+    chosen = {"wanted": wanted, "sort": sort, "per_page": PER_PAGE, "page": number, "whole": False}
+    return cache.cached(catalogue, TOPICS, review.review_queue, **chosen)
 
 
-def _place(catalogue: Catalogue, page: QueuePage) -> _Place | None:
+def _place(catalogue: Catalogue, page: QueuePage, queue: str) -> _Place | None:
     """Return the item to show and claim it, so that nobody else is given it."""
-    shown = {item.product_id: item for item in page.items}
+    ids = [item.product_id for item in page.items]
     asked = state.focus()
-    if asked is not None and asked not in shown:
-        linked = cache.cached(catalogue, TOPICS, review.product_item, asked)
-        if linked is not None:
-            shown = {asked: linked} | shown
-    ids = list(shown)
-    by_name = asked in shown and not state.followed()
-    if asked in shown:
+    if asked is not None and asked in ids:
         start = ids.index(asked)
         ids = ids[start:] + ids[:start]
-    if not frame.reviewer():
-        return _placed(page, shown[ids[0]]) if ids else None
-    claims = claiming.claim(
-        catalogue,
-        ids,
-        holder=state.holder(),
-        reviewer=frame.reviewer(),
-        keep=asked if by_name else None,
-    )
-    if claims.mine:
-        return _placed(page, shown[claims.mine[0]])
-    if by_name and asked is not None:
-        return _placed(page, shown[asked], claims.others.get(asked, ""))
-    return None
+    elif asked is not None and _whole(catalogue, asked, None) is not None:
+        ids = [asked, *ids]
+    by_name = asked is not None and ids[:1] == [asked] and not state.followed()
+    chosen, other = next(iter(ids), None), ""
+    if frame.reviewer():
+        who = {"holder": state.holder(), "reviewer": frame.reviewer()}
+        claims = claiming.claim(catalogue, ids, **who, keep=asked if by_name else None)
+        if not claims.mine and not by_name:
+            return None
+        chosen = next(iter(claims.mine), asked)
+        other = "" if claims.mine else claims.others.get(asked or 0, "")
+    if chosen is None:
+        return None
+    on_page = any(item.product_id == chosen for item in page.items)
+    item = _whole(catalogue, chosen, queue if on_page else None)
+    return None if item is None else _placed(page, item, other)
+
+
+def _whole(catalogue: Catalogue, product_id: int, queue: str | None) -> QueueItem | None:
+    return cache.cached(catalogue, TOPICS, review.product_item, product_id, queue=queue)
 
 
 def _second_showing(catalogue: Catalogue, page: QueuePage, wanted: Filter) -> _Place | None:
@@ -272,18 +269,5 @@ def _show_bar(catalogue: Catalogue, page: QueuePage, place: _Place | None) -> No
 
 def _show_tiles(page: QueuePage, focus: QueueItem | None) -> None:
     """Show the page as tiles; a click brings one up."""
-    with st.container(horizontal=True, gap="small"):
-        for item in page.items:
-            with st.container(width=parts.TILE, gap=None):
-                st.html(
-                    f"<div class='card'>{viewmodels.photo(item.thumbnail)}</div>"
-                    + viewmodels.tile(item)
-                )
-                is_shown = focus is not None and item.product_id == focus.product_id
-                st.button(
-                    "Shown above" if is_shown else "Look",
-                    key=f"review.look.{item.product_id}",
-                    type="tertiary",
-                    on_click=state.set_focus,
-                    args=(item.product_id,),
-                )
+    drawn = [sheet_views.tile(item) for item in page.items]
+    tiles.strip(drawn, shown=focus.product_id if focus else None, on_look=state.set_focus)

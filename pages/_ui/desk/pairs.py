@@ -24,12 +24,21 @@ def show(catalogue: Catalogue) -> None:
         st.plotly_chart(drawn, config={"displayModeBar": False}, key="review.pairs")
     with lines:
         for place, pair in enumerate(pairs[:LINES]):
-            st.button(
-                viewmodels.plain(viewmodels.pair_line(pair)),
-                key=f"review.pair.{place}",
-                type="tertiary",
-                on_click=address.open_pair,
-                args=(pair.label, pair.suggestion),
-            )
+            with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+                st.button(
+                    "Sheet",
+                    key=f"review.pair.sheet.{place}",
+                    icon=":material/grid_view:",
+                    help="All of them on one page: tick, leave out, one key.",
+                    on_click=address.open_pair,
+                    args=(pair.label, pair.suggestion, "sheet"),
+                )
+                st.button(
+                    viewmodels.plain(viewmodels.pair_line(pair)),
+                    key=f"review.pair.{place}",
+                    type="tertiary",
+                    on_click=address.open_pair,
+                    args=(pair.label, pair.suggestion),
+                )
         if len(pairs) > LINES:
             st.caption(f"And {len(pairs) - LINES} more in the table.")

@@ -42,7 +42,7 @@ def show(catalogue: Catalogue, wanted: Filter, sort: Sort) -> None:
 def page_of(catalogue: Catalogue, wanted: Filter, sort: Sort, per_page: int) -> QueuePage:
     """Return the page of the queue that is in the address."""
     number = st.session_state.get(address.PAGE) or 1
-    chosen = {"wanted": wanted, "sort": sort, "per_page": per_page, "page": number}
+    chosen = {"wanted": wanted, "sort": sort, "per_page": per_page, "page": number, "whole": False}
     return cache.cached(catalogue, TOPICS, review.review_queue, **chosen)
 
 

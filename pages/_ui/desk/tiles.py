@@ -12,6 +12,7 @@ import streamlit as st
 from pages._ui.desk import address
 
 SIZES = (80, 300, 120)  # pixels: the least, the most, and at first; seven a row at 1280
+STRIP = 104  # pixels; eight a row at 1280
 _TICKED = "review.ticked"
 _HERE = Path(__file__).parent
 _HTML = (
@@ -75,6 +76,22 @@ def show(
         on_look_change=look,
     )
     return ticked_in(scope)
+
+
+def strip(
+    tiles: Sequence[dict[str, Any]], *, shown: int | None, on_look: Callable[[int], None]
+) -> None:
+    """Draw tiles of which one is `shown` large; a click tells `on_look` which is wanted instead."""
+    key = _key("strip")
+
+    def look() -> None:
+        chosen = st.session_state[key].get("look")
+        if chosen is not None:
+            on_look(int(chosen))
+
+    name = f"{shown} {[tile['id'] for tile in tiles]}"
+    data = {"name": name, "size": STRIP, "shown": shown, "tiles": list(tiles), "looking": True}
+    _TILES(key=key, data=data, on_look_change=look)
 
 
 def latest(scope: str, name: str, shown: Collection[int]) -> set[int]:
