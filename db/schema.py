@@ -330,7 +330,7 @@ class Decision(Base):
     score: Mapped[float | None]
     image_sha256: Mapped[str] = mapped_column(String(64))  # the photo that was seen
     model_version_id: Mapped[int | None] = mapped_column(ForeignKey("model_versions.id"))
-    reviewer: Mapped[str] = mapped_column(String(120))
+    reviewer: Mapped[str] = mapped_column(String(120), index=True)
     note: Mapped[str] = mapped_column(Text, default="")
     undoes_id: Mapped[int | None] = mapped_column(ForeignKey("decisions.id"), unique=True)
     request_key: Mapped[str] = mapped_column(String(64), unique=True)  # made when the card is drawn

@@ -9,7 +9,7 @@ from catalog_ai.services.catalogue import Catalogue
 from pages._ui import cache, frame, parts, state, viewmodels
 from pages._ui.desk import address, bulk, files, filters, item, log, pairs, progress, sheet
 
-STATUS = (*filters.TOPICS, "notes", "projections")
+STATUS = ("products", "scores", "models", "notes", "projections")  # no decision changes it
 
 
 def show() -> None:

@@ -241,11 +241,10 @@ def _by_label(rows: Sequence[queries.PairRow]) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Choices:
-    """What can be asked for: attributes with values that occur, runs, and who has decided."""
+    """What can be asked for: attributes with values that occur, and runs."""
 
     attributes: dict[str, tuple[str, ...]]
     runs: tuple[tuple[int, str], ...]  # number, source; the newest first
-    reviewers: tuple[str, ...]
 
 
 def choices(catalogue: Catalogue) -> Choices:
@@ -254,8 +253,13 @@ def choices(catalogue: Catalogue) -> Choices:
         return Choices(
             attributes=products.attribute_values(session, newest=1000),
             runs=tuple(run_queries.latest_names(session, 50)),
-            reviewers=tuple(decision_queries.reviewers(session)),
         )
+
+
+def reviewers(catalogue: Catalogue) -> tuple[str, ...]:
+    """Return everybody who decided anything, by name."""
+    with in_plain_words(), read(catalogue.engine) as session:
+        return tuple(decision_queries.reviewers(session))
 
 
 Around = tuple[dict[int, products.ProductRow], dict[int, decision_queries.DecisionRow]]

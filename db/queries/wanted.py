@@ -184,8 +184,11 @@ def last_decision(product_id: Any = Product.id) -> ColumnElement[Any]:
 
 
 def looks_wrong(model_version_id: int) -> list[ColumnElement[bool]]:
-    """Return the conditions of what waits because it looks wrong, on the score alone."""
-    return [*_of_model(model_version_id), *_flagged(), LabelScore.state == "open"]
+    """Return the conditions of what waits because it looks wrong, for counts by pair.
+
+    Only what the partial index of pairs holds: then it answers by itself.
+    """
+    return [*_of_model(model_version_id), _WRONG, LabelScore.state == "open"]
 
 
 def _of_queue(queue: str, model_version_id: int) -> list[ColumnElement[bool]]:

@@ -254,6 +254,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("retired_run_id IS NOT NULL"),
         )
     op.create_index("ix_decisions_decided_at", "decisions", ["decided_at"])
+    op.create_index("ix_decisions_reviewer", "decisions", ["reviewer"])
     op.execute(
         f"UPDATE label_scores SET state = (SELECT {_STATE} FROM products "
         "WHERE products.id = label_scores.product_id)"
@@ -265,6 +266,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     for statement in _UNDONE[op.get_bind().dialect.name]:
         op.execute(statement)
+    op.drop_index("ix_decisions_reviewer", table_name="decisions")
     op.drop_index("ix_decisions_decided_at", table_name="decisions")
     with op.batch_alter_table("products") as products:
         products.drop_index(

@@ -19,7 +19,7 @@ _NUMERIC = 4  # attributes that are offered to sort by
 def show(catalogue: Catalogue, progress: ReviewProgress) -> None:
     """Draw what can be chosen; `address` says what was."""
     show_queues(progress)
-    choices = cache.cached(catalogue, ("products", "runs", "labels"), review.choices)
+    choices = cache.cached(catalogue, ("products", "runs"), review.choices)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         names = cache.cached(catalogue, TOPICS, review.categories)
         _choice(address.CATEGORY, (address.ALL, *names), "Category", free=True, width=_WIDE)
@@ -35,7 +35,7 @@ def show(catalogue: Catalogue, progress: ReviewProgress) -> None:
             width=_WIDE,
         )
         _choice(address.SORT, _orders(choices), "Order", width=_WIDER)
-        show_more(choices)
+        show_more(catalogue, choices)
         show_views(catalogue)
         if address.in_use():
             st.button("Clear filters", type="tertiary", on_click=address.clear)
@@ -57,7 +57,7 @@ def show_queues(progress: ReviewProgress) -> None:
                 )
 
 
-def show_more(choices: Choices) -> None:
+def show_more(catalogue: Catalogue, choices: Choices) -> None:
     """Draw the filters that are needed less often."""
     used = address.in_use(address.MORE)
     with st.popover(f"More filters · {used}" if used else "More filters"):
@@ -77,7 +77,8 @@ def show_more(choices: Choices) -> None:
             _choice(address.VALUE, values or ("",), "is", free=True)
         sources = tuple(address.run_choice(*run) for run in choices.runs)
         _choice(address.RUN, (address.ANY_RUN, *sources), "Came with or changed by")
-        _choice(address.REVIEWER, (address.ANYBODY, *choices.reviewers), "Decided by", free=True)
+        people = cache.cached(catalogue, ("labels",), review.reviewers)
+        _choice(address.REVIEWER, (address.ANYBODY, *people), "Decided by", free=True)
         _choice(address.STATE, (address.ANY_STATE, *STATES.values()), "State")
 
 
