@@ -24,8 +24,8 @@ install-dev: $(INSTALLED_DEV) ## Install what tests and checks need besides
 
 test: $(INSTALLED_DEV) check ## Install what the tests need, check, and run them all
 	@.ci/chromium
-	@$(BIN)/python -m pytest $(BESIDE) --ignore tests/reliability --ignore tests/test_browser.py
-	@$(BIN)/python -m pytest tests/reliability tests/test_browser.py # with nothing beside them: they time
+	@$(BIN)/python -m pytest $(BESIDE) --ignore tests/reliability --ignore tests/browser
+	@$(BIN)/python -m pytest tests/reliability tests/browser # with nothing beside them: they time
 
 test-scale: $(INSTALLED_DEV) ## Install Ray besides, and test an ingest on a cluster of two processes
 	@$(PIP) install -r requirements-scale.txt
@@ -41,8 +41,9 @@ bench: $(INSTALLED_DEV) ## Print every measured figure beside its baseline (abou
 	@$(BIN)/python -m benchmarks.review_queue
 	@$(BIN)/python -m benchmarks.inference
 	@$(BIN)/python -m benchmarks.label_scores
+	@$(BIN)/python -m benchmarks.pages --products 5000,100000
 	@if [ -n "$${CATALOG_TEST_PHOTOS:-}" ]; then \
-	  for name in models ingest article losses label_errors; do $(BIN)/python -m benchmarks.$$name; done; else \
+	  for name in models ingest article losses label_errors oddity; do $(BIN)/python -m benchmarks.$$name; done; else \
 	  echo "The article's figures need its photos: CATALOG_TEST_PHOTOS=/path/to/them make bench"; fi
 
 reliability: $(INSTALLED_DEV) ## Kill, fill up and crowd the catalogue, and print what was lost (about a quarter of an hour)

@@ -40,7 +40,7 @@ ACTIONS = {
     "second_look": "Second look",
     "not_product": "Not a product photo",
 }
-MOST = 200_000  # products in one batch: others wait with their decisions meanwhile
+MOST = 100_000  # products in one batch: others wait with their decisions meanwhile
 _AT_ONCE = 500  # products read at once
 _NO_MODEL = 0  # no model has this id: then no product has a score
 _NO_SUGGESTION = "Nothing is suggested for it yet: choose a label."

@@ -10,10 +10,10 @@ from catalog_ai.data.sources import normal_label
 from catalog_ai.errors import ConflictError, UsageError
 from catalog_ai.services import jobs
 from catalog_ai.services.catalogue import Catalogue, in_plain_words
+from catalog_ai.services.categories import categories, reviewer_name
 from catalog_ai.services.evidence import what_was_done
 from catalog_ai.services.labelling import same_label
 from catalog_ai.services.photos import ensure_thumbnail
-from catalog_ai.services.review import categories
 from db.commands import claims, rechecks
 from db.commands import decisions as commands
 from db.commands.decisions import NewDecision
@@ -22,7 +22,6 @@ from db.queries import batches, models, products
 from db.queries import decisions as queries
 from db.queries import review as review_queries
 
-MAX_NAME = 120
 STATES = {
     "keep": "kept",
     "accept": "changed",
@@ -83,7 +82,7 @@ def decide(
     is drawn: sent twice, it is one decision. Raises `UsageError` for a missing name or an unknown
     label, `ConflictError` where the product changed since it was shown.
     """
-    reviewer = _name(reviewer)
+    reviewer = reviewer_name(reviewer)
     if action not in ACTIONS:
         raise UsageError(f"there is no decision {action!r}: choose from {', '.join(ACTIONS)}")
     chosen = _category(catalogue, label) if action == "relabel" else None
@@ -137,7 +136,7 @@ def undo(catalogue: Catalogue, decision_id: int, *, reviewer: str, request_key: 
     Raises `UsageError` where there is nothing to take back, `ConflictError` where somebody decided
     again or the feed delivered another label or photo since.
     """
-    reviewer = _name(reviewer)
+    reviewer = reviewer_name(reviewer)
     with in_plain_words(), write(catalogue.engine, touches=("labels",)) as session:
         stored = queries.by_request_key(session, request_key)
         if stored is not None:
@@ -246,15 +245,6 @@ def _product(session: Session, decision: queries.DecisionRow) -> products.Produc
     product = products.by_id(session, decision.product_id)
     assert product is not None  # a foreign key holds it
     return product
-
-
-def _name(reviewer: str) -> str:
-    name = " ".join(reviewer.split())
-    if not name:
-        raise UsageError("type your name first: each decision is stored with who made it")
-    if len(name) > MAX_NAME:
-        raise UsageError(f"your name has {len(name)} letters: shorten it to {MAX_NAME} at most")
-    return name
 
 
 def _category(catalogue: Catalogue, label: str | None) -> str:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from catalog_ai.services import exporting, jobs
+from catalog_ai.services import jobs
 from catalog_ai.services.catalogue import Catalogue, CatalogueStatus
 from catalog_ai.services.shop import ProductCard
 from pages._ui import frame, state, viewmodels
@@ -110,18 +110,4 @@ def undo_button(catalogue: Catalogue) -> None:
             type="tertiary",
             on_click=state.undo_last,
             args=(catalogue,),
-        )
-
-
-def download(catalogue: Catalogue, kind: str, label: str) -> None:
-    """Offer a file, made when asked for: first the button, then the download."""
-    if st.button(label, icon=":material/table_view:", key=f"download.{kind}"):
-        file = exporting.export(catalogue, kind, created_by=frame.reviewer())
-        st.download_button(
-            f"Save {viewmodels.count(file.rows, 'row')}",
-            file.data,
-            file_name=file.file_name,
-            mime="text/csv",
-            on_click="ignore",
-            icon=":material/download:",
         )
