@@ -80,6 +80,12 @@ def note_errors(page: Page) -> list[str]:
     return errors
 
 
+def idle(page: Page) -> None:
+    """Wait until the server has nothing more to draw."""
+    app = page.get_by_test_id("stApp")
+    expect(app).to_have_attribute("data-test-script-state", "notRunning")
+
+
 def settled(page: Page, title: str) -> None:
     """Wait until a page is drawn, and fail on anything that looks like an exception."""
     expect(page.get_by_role("heading", name=title, level=1)).to_be_visible()
