@@ -17,7 +17,7 @@ def show(catalogue: Catalogue) -> None:
     if not pairs:
         st.success("No label looks wrong.", icon=":material/done_all:")
         return
-    table, lines = st.columns((3, 2), gap="large")
+    table, lines = st.columns(2, gap="medium")
     with table:
         st.caption("Rows: the label. Columns: what it looks like. A number leads to its queue.")
         drawn = charts.doubts(*viewmodels.pair_table(pairs), viewmodels.pair_link)
@@ -26,9 +26,9 @@ def show(catalogue: Catalogue) -> None:
         for place, pair in enumerate(pairs[:LINES]):
             with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
                 st.button(
-                    "Sheet",
+                    ":material/grid_view:",
                     key=f"review.pair.sheet.{place}",
-                    icon=":material/grid_view:",
+                    type="tertiary",
                     help="All of them on one page: tick, leave out, one key.",
                     on_click=address.open_pair,
                     args=(pair.label, pair.suggestion, "sheet"),
