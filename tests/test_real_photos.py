@@ -84,9 +84,13 @@ def test_the_same_feed_a_second_time_changes_nothing(loop: Loop) -> None:
 def test_labels_that_are_no_category_wait_in_their_own_queue(loop: Loop) -> None:
     page = review.review_queue(loop.catalogue, review.Filter("unknown"), per_page=500)
     labels = {item.label for item in page.items}
-    assert {"Polo", "Not sure"} <= labels
+    assert "Not sure" in labels, "these words are never a category, however many carry them"
+    # So many of the feed are labelled Polo that it is one of the merchant's own categories.
+    assert "Polo" not in labels
+    known = review.categories(loop.catalogue)
+    assert {"Polo", *ARTICLE_CLASSES} <= set(known)
     assert "T-Shirt" not in labels
-    assert all(item.suggestion in ARTICLE_CLASSES for item in page.items)
+    assert all(item.suggestion in known for item in page.items)
 
 
 def test_a_photo_finds_itself_and_a_product_finds_others(loop: Loop, photos_root: Path) -> None:
