@@ -51,23 +51,8 @@ class Maker:
 
     def undo(self, subject: Subject, before: Member) -> NewDecision:
         """Return the decision that takes another back."""
-        return NewDecision(
-            product_id=subject.id,
-            action="undo",
-            label_given=subject.label_given,
-            label_before=before.label_after,
-            label_after=before.label_before,
-            state_before=before.state_after,
-            state_after=before.state_before,
-            suggestion=before.suggestion,
-            score=before.score,
-            image_sha256=subject.image_sha256,
-            model_version_id=None,
-            reviewer=self.reviewer,
-            note="",
-            request_key=self._key(subject.id),
-            undoes_id=before.id,
-        )
+        key = self._key(subject.id)
+        return deciding.taking_back(before, subject, reviewer=self.reviewer, request_key=key)
 
     def _key(self, product_id: int) -> str:
         """Return the key of one product's decision: 64 characters, however long the batch's is."""

@@ -142,24 +142,29 @@ def undo(catalogue: Catalogue, decision_id: int, *, reviewer: str, request_key: 
         if stored is not None:
             return _decided(session, stored)
         before, product = _undoable(session, decision_id)
-        decision = NewDecision(
-            product_id=product.id,
-            action="undo",
-            label_given=product.label_given,
-            label_before=before.label_after,
-            label_after=before.label_before,
-            state_before=before.state_after,
-            state_after=before.state_before,
-            suggestion=before.suggestion,
-            score=before.score,
-            image_sha256=product.image_sha256,
-            model_version_id=None,
-            reviewer=reviewer,
-            note="",
-            request_key=request_key,
-            undoes_id=before.id,
-        )
+        decision = taking_back(before, product, reviewer=reviewer, request_key=request_key)
         return _store(session, decision, product)
+
+
+def taking_back(before: Made, product: Standing, *, reviewer: str, request_key: str) -> NewDecision:
+    """Return the decision that takes another back: label and state as they were before it."""
+    return NewDecision(
+        product_id=product.id,
+        action="undo",
+        label_given=product.label_given,
+        label_before=before.label_after,
+        label_after=before.label_before,
+        state_before=before.state_after,
+        state_after=before.state_before,
+        suggestion=before.suggestion,
+        score=before.score,
+        image_sha256=product.image_sha256,
+        model_version_id=None,
+        reviewer=reviewer,
+        note="",
+        request_key=request_key,
+        undoes_id=before.id,
+    )
 
 
 def _undoable(

@@ -4,16 +4,15 @@ What carries a name is changed by one statement each, however many products that
 travel through the program.
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import String, cast, delete, insert, literal, select, update
 from sqlalchemy.orm import Session
 
+from db.pieces import in_parts
 from db.schema import Assessment, Category, Decision, LabelScore, Product, UtcDateTime
-
-_AT_ONCE = 500  # values in one IN list; SQLite takes 32,766 at most
 
 
 def put(
@@ -40,7 +39,7 @@ def put(
 
 def forget(session: Session, normal_names: Collection[str]) -> None:
     """Take back what people said of these names."""
-    for part in _parts(normal_names):
+    for part in in_parts(normal_names):
         session.execute(delete(Category).where(Category.normal_name.in_(part)))
 
 
@@ -53,7 +52,7 @@ def relabel_all(
     score nor suggestion is noted.
     """
     changed = 0
-    for part in _parts(labels):
+    for part in in_parts(labels):
         carries = Product.label_current.in_(part)
         values = {
             "product_id": Product.id,
@@ -85,7 +84,7 @@ def take_back_deliveries(
     Those of the batch itself are left to whoever undoes it.
     """
     own = select(Decision.product_id).where(Decision.batch_id == batch_id)
-    for part in _parts(given):
+    for part in in_parts(given):
         session.execute(
             _relabel(to, now).where(
                 Product.label_current == carried,
@@ -101,7 +100,7 @@ def rename_in_scores(session: Session, names: Collection[str], to: str) -> None:
 
     What they take for `names` they then take for `to`: a product that carries it is right.
     """
-    for part in _parts(names):
+    for part in in_parts(names):
         for column in (LabelScore.label, LabelScore.suggestion):
             session.execute(update(LabelScore).where(column.in_(part)).values({column: to}))
     session.execute(
@@ -117,7 +116,7 @@ def rename_in_scores(session: Session, names: Collection[str], to: str) -> None:
 
 def make_known(session: Session, labels: Collection[str]) -> None:
     """Take labels for categories in what assessments say, until the next one judges them."""
-    for part in _parts(labels):
+    for part in in_parts(labels):
         session.execute(
             update(LabelScore)
             .where(LabelScore.label.in_(part), LabelScore.known_label.is_(False))
@@ -129,8 +128,3 @@ def _relabel(to: str, now: datetime) -> Any:
     return update(Product).values(
         label_current=to, version=Product.version + 1, updated_at=literal(now, UtcDateTime)
     )
-
-
-def _parts(values: Collection[str]) -> Iterator[list[str]]:
-    known = list(dict.fromkeys(values))
-    return (known[start : start + _AT_ONCE] for start in range(0, len(known), _AT_ONCE))

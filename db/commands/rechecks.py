@@ -7,11 +7,11 @@ from datetime import datetime
 from sqlalchemy import Select, insert, or_, select, update
 from sqlalchemy.orm import Session
 
+from db.pieces import in_parts
 from db.schema import Batch, Decision, Recheck
 
 ONE_IN = 50  # decisions
 ANSWERS = ("keep", "accept", "relabel", "not_product")  # what somebody can agree with later
-_AT_ONCE = 500  # ids in one IN list; SQLite takes 32,766 at most
 
 
 def pick(session: Session, decision_ids: Iterable[int]) -> list[int]:
@@ -21,11 +21,7 @@ def pick(session: Session, decision_ids: Iterable[int]) -> list[int]:
     that a filter or a renaming made for many products at once are never chosen.
     """
     drawn = [number for number in decision_ids if _is_drawn(number)]
-    chosen = [
-        number
-        for start in range(0, len(drawn), _AT_ONCE)
-        for number in session.scalars(_seen(drawn[start : start + _AT_ONCE]))
-    ]
+    chosen = [number for part in in_parts(drawn) for number in session.scalars(_seen(part))]
     if chosen:
         session.execute(insert(Recheck), [{"decision_id": number} for number in chosen])
     return chosen

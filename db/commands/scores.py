@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
+from db.pieces import in_parts
 from db.queries.scores import EXACT, MEASURED, StoredScores
 from db.schema import Assessment, LabelScore, Overlap
 from db.vectors import FORMAT, to_blob
 
 SAME = 0.005  # what moved by less is left as stored: each label moves every number a little
-_AT_ONCE = 500  # values in one IN list
 
 
 @dataclass(frozen=True)
@@ -136,11 +136,11 @@ def _forget(session: Session, model_version_id: int) -> None:
 
 
 def _forget_products(session: Session, model_version_id: int, product_ids: Sequence[int]) -> None:
-    for start in range(0, len(product_ids), _AT_ONCE):
+    for part in in_parts(product_ids):
         session.execute(
             delete(LabelScore).where(
                 LabelScore.model_version_id == model_version_id,
-                LabelScore.product_id.in_(product_ids[start : start + _AT_ONCE]),
+                LabelScore.product_id.in_(part),
             )
         )
 

@@ -8,11 +8,10 @@ from typing import Any
 from sqlalchemy import Select, func, null, select
 from sqlalchemy.orm import Session, aliased
 
+from db.pieces import in_parts
 from db.queries.review import fresh
 from db.queries.wanted import SCORED, Filter, conditions, needs_score
 from db.schema import Batch, Decision, LabelScore, Product
-
-_AT_ONCE = 500  # ids in one IN list; SQLite takes 32,766 at most
 
 
 @dataclass(frozen=True)
@@ -120,11 +119,10 @@ def subjects(session: Session, model_version_id: int, ids: Sequence[int]) -> lis
         .outerjoin(LabelScore, fresh(model_version_id))
         .order_by(Product.id)
     )
-    wanted = sorted(set(ids))
     return [
         Subject(*found)
-        for start in range(0, len(wanted), _AT_ONCE)
-        for found in session.execute(query.where(Product.id.in_(wanted[start : start + _AT_ONCE])))
+        for part in in_parts(sorted(ids))
+        for found in session.execute(query.where(Product.id.in_(part)))
     ]
 
 
@@ -147,9 +145,8 @@ def groups(
         outer = wanted.queue not in SCORED
         query = query.join(LabelScore, fresh(model_version_id), isouter=outer)
     query = query.where(*conditions(wanted, model_version_id))
-    left_out = sorted(without)
-    for start in range(0, len(left_out), _AT_ONCE):
-        query = query.where(Product.id.not_in(left_out[start : start + _AT_ONCE]))
+    for part in in_parts(sorted(without)):
+        query = query.where(Product.id.not_in(part))
     by = (
         (Product.label_current, LabelScore.suggestion)
         if by_suggestion
@@ -172,8 +169,7 @@ def standing_ids(session: Session, product_ids: Sequence[int]) -> dict[int, int]
         .group_by(Decision.product_id)
     )
     found: dict[int, int] = {}
-    for start in range(0, len(product_ids), _AT_ONCE):
-        part = product_ids[start : start + _AT_ONCE]
+    for part in in_parts(product_ids):
         rows = session.execute(query.where(Decision.product_id.in_(part)))
         found.update((product_id, decision_id) for product_id, decision_id in rows)
     return found

@@ -3,20 +3,18 @@
 Names are compared by `normal_label`, which no database knows: spellings come back as they are.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Select, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
+from db.pieces import AT_ONCE, in_parts, values_of
 from db.queries.products import ProductRow, in_the_feed, row
 from db.queries.review import fresh
 from db.queries.wanted import looks_wrong
 from db.schema import Assessment, Batch, Category, LabelScore, Overlap, Product
-
-_AT_ONCE = 500  # values in one IN list; SQLite takes 32,766 at most
 
 
 @dataclass(frozen=True)
@@ -100,15 +98,13 @@ def label_marks(session: Session, most: int) -> list[LabelCount]:
     a few looks into the index, however many products carry it: counting a million takes a while.
     """
     label = Product.label_current
-    first = select(func.min(label).label("label")).cte("labels", recursive=True)
-    beyond = select(func.min(label)).where(label > first.c.label).scalar_subquery()
-    labels = first.union_all(select(beyond).where(first.c.label.is_not(None)))
-    of_it = (label == labels.c.label, in_the_feed())
+    labels = values_of(label)
+    of_it = (label == labels.c.value, in_the_feed())
     some = select(Product.id).where(*of_it).limit(most).correlate(labels).subquery()
     chosen = exists().where(*of_it, Product.review_state == "changed").correlate(labels)
     query = select(
-        labels.c.label, select(func.count()).select_from(some).scalar_subquery(), chosen
-    ).where(labels.c.label.is_not(None))
+        labels.c.value, select(func.count()).select_from(some).scalar_subquery(), chosen
+    ).where(labels.c.value.is_not(None))
     found = []
     for name, products, was_chosen in session.execute(query):
         if products:
@@ -138,7 +134,7 @@ def suggested(
 ) -> dict[str, dict[str, int]]:
     """Return label → what its products look like → how many of them."""
     found: dict[str, dict[str, int]] = {}
-    for part in _parts(labels):
+    for part in in_parts(labels):
         query = (
             select(Product.label_current, LabelScore.suggestion, func.count())
             .join(LabelScore, fresh(model_version_id))
@@ -154,7 +150,7 @@ def examples(session: Session, labels: Collection[str], limit: int) -> list[Prod
     """Return the newest products of the feed that carry one of these labels."""
     query = (
         select(Product)
-        .where(Product.label_current.in_(list(labels)[:_AT_ONCE]), in_the_feed())
+        .where(Product.label_current.in_(list(labels)[:AT_ONCE]), in_the_feed())
         .order_by(Product.id.desc())
         .limit(limit)
     )
@@ -164,14 +160,15 @@ def examples(session: Session, labels: Collection[str], limit: int) -> list[Prod
 def carrying(session: Session, labels: Collection[str]) -> int:
     """Return how many products carry one of these labels, retired ones too."""
     query = select(func.count()).select_from(Product)
-    parts = (query.where(Product.label_current.in_(part)) for part in _parts(labels))
+    parts = (query.where(Product.label_current.in_(part)) for part in in_parts(labels))
     return sum(session.scalar(part) or 0 for part in parts)
 
 
 def spellings(session: Session) -> list[str]:
     """Return every label that a product carries, retired ones too, by name."""
-    query = select(Product.label_current).distinct().order_by(Product.label_current)
-    return [label for label in session.scalars(query) if label is not None]
+    labels = values_of(Product.label_current)
+    query = select(labels.c.value).where(labels.c.value.is_not(None)).order_by(labels.c.value)
+    return list(session.scalars(query))
 
 
 def delivered_as(session: Session, label: str) -> list[str]:
@@ -211,7 +208,7 @@ def border(
     )
     return {
         product.id: BorderRow(row(product), shares, tuple(classes))
-        for part in _parts(product_ids)
+        for part in in_parts(product_ids)
         for product, shares, classes in session.execute(query.where(Product.id.in_(part)))
     }
 
@@ -230,8 +227,3 @@ def renamings(session: Session, limit: int) -> list[RenamingRow]:
         RenamingRow(*(found.id, found.words, found.reviewer, found.made_at), undone is not None)
         for found, undone in session.execute(query)
     ]
-
-
-def _parts(values: Iterable[Any]) -> Iterable[list[Any]]:
-    known = list(dict.fromkeys(values))
-    return (known[start : start + _AT_ONCE] for start in range(0, len(known), _AT_ONCE))

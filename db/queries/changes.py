@@ -7,9 +7,8 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from db.pieces import in_parts
 from db.schema import Batch, Decision, Product
-
-_AT_ONCE = 500  # ids in one IN list; SQLite takes 32,766 at most
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ def histories(session: Session, after: int, up_to: int) -> Iterator[list[Step]]:
 def reasons(session: Session, decision_ids: list[int]) -> dict[int, Reason]:
     """Return number of a decision → who made it, and why."""
     found: dict[int, Reason] = {}
-    for start in range(0, len(decision_ids), _AT_ONCE):
+    for part in in_parts(decision_ids):
         query = (
             select(
                 *(Decision.id, Product.sku, Decision.action, Decision.reviewer),
@@ -78,7 +77,7 @@ def reasons(session: Session, decision_ids: list[int]) -> dict[int, Reason]:
             )
             .join(Product, Product.id == Decision.product_id)
             .outerjoin(Batch, Batch.id == Decision.batch_id)
-            .where(Decision.id.in_(decision_ids[start : start + _AT_ONCE]))
+            .where(Decision.id.in_(part))
         )
         for number, sku, action, reviewer, decided_at, note, words in session.execute(query):
             found[number] = Reason(sku, action, reviewer, decided_at, note, words)

@@ -9,12 +9,11 @@ from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, Select, and_, func, select
 from sqlalchemy.orm import Session, aliased
 
+from db.pieces import AT_ONCE
 from db.queries.products import in_the_feed
 from db.queries.review import fresh
 from db.schema import Decision, Difference, Features, LabelScore, Prediction, Product, Verdict
 from db.vectors import half_matrix
-
-_AT_ONCE = 500  # ids in one IN list; SQLite takes 32,766 at most
 
 
 @dataclass(frozen=True)
@@ -205,7 +204,7 @@ def verdict_counts(session: Session, model_version_id: int) -> dict[str, int]:
 
 
 def predicted(
-    session: Session, model_version_id: int, *, after_id: int = 0, limit: int = _AT_ONCE
+    session: Session, model_version_id: int, *, after_id: int = 0, limit: int = AT_ONCE
 ) -> Sequence[int]:
     """Return products of which the model has said something, by id."""
     query = (

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
+from db.pieces import values_of
 from db.schema import Batch, Decision, Product
 
 
@@ -135,12 +136,8 @@ def labels_decided(session: Session) -> list[str]:
 
 def reviewers(session: Session) -> list[str]:
     """Return everybody who decided anything, by name, each by a look into the index."""
-    name = Decision.reviewer
-    first = select(func.min(name).label("name")).cte("names", recursive=True)
-    beyond = select(func.min(name)).where(name > first.c.name).scalar_subquery()
-    names = first.union_all(select(beyond).where(first.c.name.is_not(None)))
-    found = session.scalars(select(names.c.name).where(names.c.name.is_not(None)))
-    return sorted(found)
+    names = values_of(Decision.reviewer)
+    return sorted(session.scalars(select(names.c.value).where(names.c.value.is_not(None))))
 
 
 def _with_undone() -> Select[Decision, int | None]:

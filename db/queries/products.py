@@ -1,15 +1,14 @@
 """Read products."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from db.pieces import in_parts
 from db.schema import Embedding, Features, Product, ProductPhoto, RefusedPhoto
-
-_AT_ONCE = 500  # names in one IN list; SQLite takes 32,766 at most
 
 
 @dataclass(frozen=True)
@@ -76,7 +75,7 @@ def by_ids(session: Session, product_ids: Sequence[int]) -> dict[int, ProductRow
     """Return id → product, for those that exist."""
     return {
         found.id: row(found)
-        for part in _parts(product_ids)
+        for part in in_parts(product_ids)
         for found in session.scalars(select(Product).where(Product.id.in_(part)))
     }
 
@@ -89,7 +88,7 @@ def by_skus(
     With `to_change` the rows stay as they are until the transaction ends, whatever others want.
     """
     found: dict[str, ProductRow] = {}
-    for part in _parts(skus):
+    for part in in_parts(skus):
         query = select(*_COLUMNS).where(Product.sku.in_(part))
         if to_change:
             query = query.with_for_update(of=Product)
@@ -102,7 +101,7 @@ def further_photos(
 ) -> dict[int, tuple[FurtherPhotoRow, ...]]:
     """Return product id → its further photos in their order, for those that have any."""
     photos: dict[int, list[FurtherPhotoRow]] = {}
-    for part in _parts(product_ids):
+    for part in in_parts(product_ids):
         query = (
             select(ProductPhoto)
             .where(ProductPhoto.product_id.in_(part))
@@ -186,7 +185,7 @@ def with_vector(
     query = select(Product.id).join(Embedding, vector).join(Features, features)
     return {
         found
-        for part in _parts(product_ids)
+        for part in in_parts(product_ids)
         for found in session.scalars(query.where(Product.id.in_(part)))
     }
 
@@ -212,8 +211,3 @@ def _of_present_photo(
 def row(found: Product) -> ProductRow:
     """Return a table row as what queries hand out."""
     return ProductRow(**{name: getattr(found, name) for name in ProductRow.__dataclass_fields__})
-
-
-def _parts(values: Iterable[Any]) -> Iterable[list[Any]]:
-    known = list(dict.fromkeys(values))
-    return (known[start : start + _AT_ONCE] for start in range(0, len(known), _AT_ONCE))

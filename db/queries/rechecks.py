@@ -78,13 +78,6 @@ def is_chosen(session: Session, decision_id: int) -> bool:
     return session.get(Recheck, decision_id) is not None
 
 
-def answered_by(session: Session, answer_id: int) -> tuple[int, bool] | None:
-    """Return (decision, whether they agree) of what this decision was the answer to, if it was."""
-    query = select(Recheck.decision_id, Recheck.agrees).where(Recheck.answer_id == answer_id)
-    found = session.execute(query).first()
-    return None if found is None else (found.decision_id, bool(found.agrees))
-
-
 def seen(session: Session, model_version_id: int, product_id: int) -> ReviewRow | None:
     """Return a product with the present score of its photo, whichever label that judged."""
     looked = and_(

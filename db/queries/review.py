@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 from sqlalchemy.orm import Session
 
+from db.pieces import in_parts
 from db.queries import products
 from db.queries.decisions import is_review
 from db.queries.products import ProductRow, in_the_feed, row
@@ -29,8 +30,6 @@ from db.queries.wanted import (
     worth,
 )
 from db.schema import Assessment, Decision, LabelScore, Prediction, Product
-
-_AT_ONCE = 500  # ids in one IN list; SQLite takes 32,766 at most
 
 
 @dataclass(frozen=True)
@@ -153,11 +152,9 @@ def many(
     query = _rows(model_version_id).order_by(Product.id)
     if product_ids is None:
         return [_review_row(*found) for found in session.execute(query.where(in_the_feed()))]
-    wanted = sorted(set(product_ids))
-    parts = (wanted[start : start + _AT_ONCE] for start in range(0, len(wanted), _AT_ONCE))
     return [
         _review_row(*found)
-        for part in parts
+        for part in in_parts(sorted(product_ids))
         for found in session.execute(query.where(Product.id.in_(part)))
     ]
 

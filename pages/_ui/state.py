@@ -1,6 +1,6 @@
 """What a page remembers between two clicks: the item in focus, the last decision, its key."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
@@ -8,8 +8,9 @@ from uuid import uuid4
 import streamlit as st
 
 from catalog_ai.errors import CatalogError
-from catalog_ai.services import deciding, rechecking
+from catalog_ai.services import claiming, deciding, rechecking
 from catalog_ai.services.catalogue import Catalogue
+from catalog_ai.services.claiming import Claims
 from catalog_ai.services.deciding import Decided
 from catalog_ai.services.review import QueueItem
 from pages._ui import frame
@@ -61,6 +62,14 @@ def followed() -> bool:
 def holder() -> str:
     """Return the name under which this browser session claims what it shows."""
     return str(st.session_state.setdefault(_HOLDER, uuid4().hex))
+
+
+def claim(
+    catalogue: Catalogue, product_ids: Sequence[int], *, most: int = 1, keep: int | None = None
+) -> Claims:
+    """Claim products for this browser session and the reviewer's name."""
+    who = {"holder": holder(), "reviewer": frame.reviewer()}
+    return claiming.claim(catalogue, product_ids, most=most, keep=keep, **who)
 
 
 def request_key(what: str) -> str:
@@ -135,13 +144,11 @@ def decide_chosen(
 def undo(catalogue: Catalogue, decision_id: int, product_id: int) -> None:
     """Take a decision back and show its product again."""
     try:
-        undone = deciding.undo(
-            catalogue, decision_id, reviewer=frame.reviewer(), request_key=f"undo-{decision_id}"
-        )
+        sentence = _take_back(catalogue, decision_id)
     except CatalogError as error:
         say_error(error)
         return
-    st.session_state[_LAST], st.session_state[_SAID] = None, undone.sentence
+    remember(sentence, None)
     set_focus(product_id)
 
 
@@ -188,9 +195,13 @@ def take_error() -> str:
 
 def _decided(decided: Decided) -> None:
     def take_back(catalogue: Catalogue) -> str:
-        number = decided.decision_id
-        return deciding.undo(
-            catalogue, number, reviewer=frame.reviewer(), request_key=f"undo-{number}"
-        ).sentence
+        return _take_back(catalogue, decided.decision_id)
 
     remember(decided.sentence, Done(decided.product_id, take_back))
+
+
+def _take_back(catalogue: Catalogue, decision_id: int) -> str:
+    key = f"undo-{decision_id}"
+    return deciding.undo(
+        catalogue, decision_id, reviewer=frame.reviewer(), request_key=key
+    ).sentence

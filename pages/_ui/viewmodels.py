@@ -293,20 +293,6 @@ def twin(item: QueueItem) -> str:
     )
 
 
-def tile(item: QueueItem) -> str:
-    """Return the words under an item's photo, as HTML; the value one sorts by is among them."""
-    change = escaped(item.label)
-    if item.suggestion and item.suggestion != item.label:
-        change += f" → <b>{escaped(item.suggestion)}</b>"
-    if item.worth is not None:
-        score = f" · {item.worth:,.1f}"
-    elif item.reason == "odd" and item.oddity is not None:
-        score = f" · {item.oddity:.0%} odd"
-    else:
-        score = "" if item.score is None else f" · {item.score:.0%}"
-    return f"<div class='tile'><div class='clip'>{change}{score}</div>{escaped(item.sku)}</div>"
-
-
 def alikes(item: QueueItem) -> str:
     """Return the look-alikes as HTML: a photo, its label, and whether it agrees, in a word."""
     cells = []

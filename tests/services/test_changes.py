@@ -22,8 +22,8 @@ from catalog_ai.services import change_rows, changes, deciding, exporting, revie
 from catalog_ai.services.catalogue import Catalogue, revision
 from catalog_ai.services.changes import again, made_files, make, waiting
 from catalog_ai.services.table_files import ExportFile
+from db import pieces
 from db.engine import read, write
-from db.queries import changes as queries
 from db.queries.changes import Step
 from db.schema import Batch, Decision, Export, Product
 from tests.helpers import Seeded
@@ -439,7 +439,7 @@ def test_more_rows_than_one_question_takes(
     with read(catalogue.engine) as session:
         last = session.scalar(select(func.max(Decision.id)))
         whole = list(change_rows.rows(session, 0, last))
-        monkeypatch.setattr(queries, "_AT_ONCE", 2)
+        monkeypatch.setattr(pieces, "AT_ONCE", 2)
         monkeypatch.setattr(change_rows, "_AT_ONCE", 3)
         assert list(change_rows.rows(session, 0, last)) == whole
     assert [row["decision_id"] for row in whole] == sorted(row["decision_id"] for row in whole)

@@ -9,14 +9,14 @@ from urllib.parse import parse_qsl, urlencode
 import streamlit as st
 
 from catalog_ai.services.review import QUEUES, SORTS, STATES, Filter, Sort
-from pages._ui import viewmodels
+from pages._ui import state, viewmodels
 
 QUEUE = "review.queue"
 CATEGORY, SUGGESTION = "review.category", "review.suggestion"
 SEARCH, SORT, LEAST = "review.search", "review.sort", "review.least"
 ATTRIBUTE, VALUE = "review.attribute", "review.value"
 RUN, REVIEWER, STATE = "review.run", "review.reviewer", "review.state"
-VIEW, PAGE, SIZE, ITEM = "review.view", "review.page", "review.size", "item"
+VIEW, PAGE, SIZE = "review.view", "review.page", "review.size"
 
 ALL, ANY = viewmodels.ALL, "Any suggestion"
 ANY_ATTRIBUTE, ANY_RUN, ANYBODY, ANY_STATE = "Any attribute", "Any run", "Anybody", "Any state"
@@ -38,8 +38,7 @@ MORE = (LEAST, ATTRIBUTE, RUN, REVIEWER, STATE)  # filters of the second row
 
 def queue() -> str:
     """Return the queue in the address, by its name in the program."""
-    words = st.query_params.get(QUEUE, "")
-    return next((name for name, said in QUEUES.items() if words in (said, name)), "wrong")
+    return _queue_named(st.query_params.get(QUEUE, ""))
 
 
 def choose_queue(name: str) -> None:
@@ -103,7 +102,7 @@ def clear() -> None:
 def first_page() -> None:
     """Begin at the first item again, after another queue or filter was chosen."""
     st.session_state[PAGE] = 1
-    st.query_params.pop(ITEM, None)
+    state.set_focus(None)
 
 
 def query() -> str:
@@ -122,8 +121,7 @@ def open_query(saved: str) -> None:
     for key in (*_NOTHING, VIEW):
         if key in said:
             st.session_state[key] = int(said[key]) if key == LEAST else said[key]
-    words = said.get(QUEUE, "")
-    choose_queue(next((name for name, label in QUEUES.items() if label == words), "wrong"))
+    choose_queue(_queue_named(said.get(QUEUE, "")))
 
 
 def open_pair(label: str, suggestion: str, view: str = "single") -> None:
@@ -137,6 +135,10 @@ def open_pair(label: str, suggestion: str, view: str = "single") -> None:
 def run_choice(number: int, source: str) -> str:
     """Return a run as the list of runs shows it; its number comes first."""
     return f"{number}: {source}"
+
+
+def _queue_named(words: str) -> str:
+    return next((name for name, said in QUEUES.items() if words in (said, name)), "wrong")
 
 
 def _number(choice: str | None) -> int | None:

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import streamlit as st
 
-from catalog_ai.services import claiming, history, rechecking, review
+from catalog_ai.services import history, rechecking, review
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.review import Filter, QueueItem, QueuePage, Sort
 from pages._ui import cache, frame, parts, sheet_views, state, viewmodels
-from pages._ui.desk import address, tiles
+from pages._ui.desk import address, sheet, tiles
 from pages._ui.desk.filters import TOPICS
 
 PER_PAGE = 16
@@ -41,7 +41,7 @@ class _Place:
 
 def show(catalogue: Catalogue, wanted: Filter, sort: Sort) -> None:
     """Show the item in the address, else the first that nobody else has."""
-    page = _page(catalogue, wanted, sort)
+    page = sheet.page_of(catalogue, wanted, sort, PER_PAGE)
     place = _second_showing(catalogue, page, wanted) or _place(catalogue, page, wanted.queue)
     _show_bar(catalogue, page, place)
     if place is None:
@@ -78,12 +78,6 @@ def _show_history(catalogue: Catalogue, place: _Place) -> None:
             st.html(viewmodels.history_line(line, now))
 
 
-def _page(catalogue: Catalogue, wanted: Filter, sort: Sort) -> QueuePage:
-    number = st.session_state.get(address.PAGE) or 1
-    chosen = {"wanted": wanted, "sort": sort, "per_page": PER_PAGE, "page": number, "whole": False}
-    return cache.cached(catalogue, TOPICS, review.review_queue, **chosen)
-
-
 def _place(catalogue: Catalogue, page: QueuePage, queue: str) -> _Place | None:
     """Return the item to show and claim it, so that nobody else is given it."""
     ids = [item.product_id for item in page.items]
@@ -96,8 +90,7 @@ def _place(catalogue: Catalogue, page: QueuePage, queue: str) -> _Place | None:
     by_name = asked is not None and ids[:1] == [asked] and not state.followed()
     chosen, other = next(iter(ids), None), ""
     if frame.reviewer():
-        who = {"holder": state.holder(), "reviewer": frame.reviewer()}
-        claims = claiming.claim(catalogue, ids, **who, keep=asked if by_name else None)
+        claims = state.claim(catalogue, ids, keep=asked if by_name else None)
         if not claims.mine and not by_name:
             return None
         chosen = next(iter(claims.mine), asked)
@@ -122,8 +115,7 @@ def _second_showing(catalogue: Catalogue, page: QueuePage, wanted: Filter) -> _P
     due = cache.cached(catalogue, TOPICS, rechecking.due, **asked)
     if due is None:
         return None
-    number, who = due.item.product_id, {"holder": state.holder(), "reviewer": frame.reviewer()}
-    if not claiming.claim(catalogue, [number], **who).mine:
+    if not state.claim(catalogue, [due.item.product_id]).mine:
         return None
     following = state.focus() or next((item.product_id for item in page.items), None)
     return _Place(due.item, None, following, again=due.decision_id)

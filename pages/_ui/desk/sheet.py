@@ -6,7 +6,7 @@ from dataclasses import replace
 import streamlit as st
 
 from catalog_ai.errors import CatalogError
-from catalog_ai.services import batching, claiming, review
+from catalog_ai.services import batching, review
 from catalog_ai.services.batching import Seen
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.review import Filter, QueueItem, QueuePage, Sort
@@ -51,8 +51,7 @@ def _claimed(catalogue: Catalogue, page: QueuePage) -> QueuePage:
     if not frame.reviewer() or not page.items:
         return page
     ids = [item.product_id for item in page.items]
-    who = {"holder": state.holder(), "reviewer": frame.reviewer()}
-    claims = claiming.claim(catalogue, ids, **who, most=len(ids))
+    claims = state.claim(catalogue, ids, most=len(ids))
     if claims.others:
         names = ", ".join(sorted(set(claims.others.values())))
         words = f"{viewmodels.plain(names)} looking at {len(claims.others)} of these: left out."
