@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta, tzinfo
+from urllib.parse import urlencode
 
 from catalog_ai.services.progressing import SURE, Day, Progress, Promise
 from catalog_ai.services.rechecking import Agreement, Disagreement
@@ -100,11 +101,14 @@ def left_line(progress: Progress) -> str:
 
 
 def left_bars(progress: Progress) -> str:
-    """Return what is left of each category as HTML: how many look wrong, about how many are."""
+    """Return what is left of each category as HTML: how many look wrong, about how many are.
+
+    A line leads to what looks wrong of its category.
+    """
     shown = progress.categories[:CATEGORIES]
     most = max((one.count for one in shown), default=1)
     lines = [
-        f"<div class='bar' style='{_WIDE_BAR}'><span dir='auto'>{escaped(one.category)}</span>"
+        f"<div class='bar' style='{_WIDE_BAR}'><span dir='auto'>{_category(one.category)}</span>"
         f"<i style='width:{max(1, round(100 * one.count / most))}%'></i>"
         f"<b>{one.count:,}, about {one.wrong:,.0f} wrong</b></div>"
         for one in shown
@@ -115,6 +119,18 @@ def left_bars(progress: Progress) -> str:
         more = count(len(others), "other category", "other categories")
         lines.append(f"<div class='muted'>and {rest:,} in {more}</div>")
     return "".join(lines)
+
+
+def category_link(name: str) -> str:
+    """Return the address of what looks wrong of a category, from the page that shows it."""
+    return "?" + urlencode({"review.category": name})
+
+
+def _category(name: str | None) -> str:
+    """Return a category as a link, words where there is none to look for."""
+    if not name:
+        return escaped(name)
+    return f"<a href='{escaped(category_link(name))}'>{escaped(name)}</a>"
 
 
 def agreement_line(agreement: Agreement) -> str:

@@ -39,6 +39,7 @@ CSS = """
 .bar { display: grid; grid-template-columns: 9rem 1fr 3rem; gap: .6rem; align-items: center;
   font-size: .88rem; padding: .12rem 0; }
 .bar span { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.bar a { color: #2f6f62; }
 .bar i { display: block; height: .55rem; border-radius: .3rem; background: #9fbfb4; }
 .bar b { text-align: right; font-weight: 500; font-variant-numeric: tabular-nums; }
 .agree { color: #22694f; font-weight: 600; } .disagree { color: #a8402f; font-weight: 600; }

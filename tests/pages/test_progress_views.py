@@ -1,8 +1,11 @@
 """How reviewing goes, in words, as charts, and as a view of the desk."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from html import unescape
 from pathlib import Path
+from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -130,6 +133,15 @@ def test_what_is_left_by_category() -> None:
     html = views.left_bars(replace(PROGRESS, categories=many))
     assert "and 15 in 3 other categories" in html
     assert "<b>x</b>" not in html
+
+
+def test_every_category_leads_to_its_queue() -> None:
+    """By the name as it is, whatever is in it; what has no label has no queue of this kind."""
+    left = (CategoryLeft(HOSTILE + "'&", 3, 1.0), CategoryLeft(None, 1, 1.0))
+    html = views.left_bars(replace(PROGRESS, categories=left))
+    (address,) = re.findall(r"<a href='([^']*)'>", html)
+    assert parse_qs(unescape(address)[1:]) == {"review.category": [HOSTILE + "'&"]}
+    assert "<span dir='auto'>no label</span>" in html
 
 
 def test_a_disagreement_is_shown_as_it_was_written() -> None:

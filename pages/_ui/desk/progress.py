@@ -72,7 +72,7 @@ def show_charts(progress: Progress) -> None:
 
 
 def show_left(progress: Progress) -> None:
-    """Show what is left by category."""
+    """Show what is left by category; a name leads to its queue."""
     st.subheader("What looks wrong, by category")
     if progress.categories:
         st.html(progress_views.left_bars(progress))
