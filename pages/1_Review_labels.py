@@ -16,12 +16,13 @@ def show() -> None:
     """Draw the page."""
     catalogue = frame.begin("Review labels")
     try:
-        status = cache.cached(catalogue, STATUS, catalogues.status)
-        parts.empty(status)
-        if not status.has_scores:
-            sentence = "The worker has not looked for wrong labels yet."
-            parts.not_ready(catalogue, "assess", sentence, "Look for wrong labels")
-        show_desk(catalogue)
+        with cache.one_look(catalogue):
+            status = cache.cached(catalogue, STATUS, catalogues.status)
+            parts.empty(status)
+            if not status.has_scores:
+                sentence = "The worker has not looked for wrong labels yet."
+                parts.not_ready(catalogue, "assess", sentence, "Look for wrong labels")
+            show_desk(catalogue)
     except CatalogError as error:
         frame.stop(error)
 

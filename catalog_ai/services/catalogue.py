@@ -11,7 +11,8 @@ from catalog_ai.config import Settings, settings
 from catalog_ai.errors import DatabaseError, NewerSchemaError
 from db import engine as database
 from db.errors import SchemaTooNewError, StorageError
-from db.queries import models, notes, products, projections, revisions, scores
+from db.queries import models, notes, products, projections, scores
+from db.queries import revisions as revision_queries
 from db.upgrade import upgrade
 
 
@@ -72,9 +73,14 @@ def in_plain_words() -> Iterator[None]:
 
 def revision(catalogue: Catalogue, *topics: str) -> tuple[int, ...]:
     """Return the counters of `topics`, for cache keys: they rise with every change."""
-    with in_plain_words(), database.read(catalogue.engine) as session:
-        counters = revisions.revisions(session)
+    counters = revisions(catalogue)
     return tuple(counters.get(topic, 0) for topic in topics)
+
+
+def revisions(catalogue: Catalogue) -> dict[str, int]:
+    """Return topic → counter of all that ever changed."""
+    with in_plain_words(), database.read(catalogue.engine) as session:
+        return revision_queries.revisions(session)
 
 
 def status(catalogue: Catalogue) -> CatalogueStatus:

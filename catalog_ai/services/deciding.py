@@ -30,7 +30,6 @@ STATES = {
     "second_look": "second_look",
 }
 _LOOK_AGAIN = 200  # decisions: then labels are judged anew, by what people said of the others
-_NO_MODEL = 0  # no model has this id: then no product has a score
 ACTIONS = tuple(STATES)
 Standing = products.ProductRow | batches.Subject  # a product as it is now
 Made = queries.DecisionRow | batches.Member  # a stored decision
@@ -90,8 +89,8 @@ def decide(
         stored = queries.by_request_key(session, request_key)
         if stored is not None:
             return _decided(session, stored)
-        model = models.active(session)
-        row = review_queries.one(session, model.id if model else _NO_MODEL, product_id)
+        model_id = models.active_id(session)
+        row = review_queries.one(session, model_id, product_id)
         if row is None:
             raise UsageError("this product is no longer in the catalogue: reload the page")
         product, score = row.product, row.score
@@ -112,7 +111,7 @@ def decide(
             suggestion=score.suggestion if score else None,
             score=score.score if score else None,
             image_sha256=product.image_sha256,
-            model_version_id=model.id if model else None,
+            model_version_id=model_id or None,
             reviewer=reviewer,
             note=note.strip(),
             request_key=request_key,

@@ -33,7 +33,6 @@ from db.queries.review import ReviewRow, ScoreRow
 from db.vectors import from_blob
 
 DISTANCE = 20  # decisions: after so many nobody remembers, and nobody sees two in a row
-_NO_MODEL = 0  # no model has this id: then no product has a score
 _SHOWN = 12
 
 
@@ -87,8 +86,7 @@ def due(
     not sooner after the last second showing. `skipped` are products that `reviewer` left aside.
     """
     with in_plain_words(), read(catalogue.engine) as session:
-        model = models.active(session)
-        model_id = model.id if model else _NO_MODEL
+        model_id = models.active_id(session)
         number = queries.due(
             session,
             model_id,

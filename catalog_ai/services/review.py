@@ -51,7 +51,6 @@ STATES = {
 PER_PAGE = 12
 EVERYTHING_WRONG = Filter("wrong")
 AS_USUAL = Sort("score")
-_NO_MODEL = 0  # no model has this id: then no product has a score
 
 
 @dataclass(frozen=True)
@@ -142,8 +141,7 @@ def review_queue(
     """
     _check(wanted, sort)
     with in_plain_words(), read(catalogue.engine) as session:
-        model = models.active(session)
-        model_id = model.id if model else _NO_MODEL
+        model_id = models.active_id(session)
         total = queries.count(session, model_id, wanted)
         pages = max(1, -(-total // per_page))
         page = min(max(1, page), pages)
@@ -170,8 +168,7 @@ def _check(wanted: Filter, sort: Sort) -> None:
 def pairs(catalogue: Catalogue) -> tuple[Pair, ...]:
     """Return in which ways labels look wrong, the way first in which most probably are."""
     with in_plain_words(), read(catalogue.engine) as session:
-        model = models.active(session)
-        rows = queries.pairs(session, model.id) if model else []
+        rows = queries.pairs(session, models.active_id(session))
     return tuple(Pair(row.label, row.suggestion, row.count, row.wrong) for row in rows)
 
 
@@ -183,8 +180,7 @@ def product_item(
     `queue` is the one in which it is met, by default the one that it is in.
     """
     with in_plain_words(), read(catalogue.engine) as session:
-        model = models.active(session)
-        row = queries.one(session, model.id if model else _NO_MODEL, product_id)
+        row = queries.one(session, models.active_id(session), product_id)
         if row is None:
             return None
         around = _around(session, [row])
@@ -213,14 +209,11 @@ def progress(catalogue: Catalogue, *, since: datetime | None = None) -> ReviewPr
     """Return how far reviewing is; `today` counts from `since`, by default midnight UTC."""
     midnight = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     with in_plain_words(), read(catalogue.engine) as session:
-        model = models.active(session)
-        model_id = model.id if model else _NO_MODEL
+        model_id = models.active_id(session)
         wrong = _by_label(queries.pairs(session, model_id))
-        by_queue = {
-            name: queries.count(session, model_id, Filter(name))
-            for name in QUEUES
-            if name not in {"wrong", "all"}
-        }
+        names = [name for name in QUEUES if name not in {"wrong", "all"}]
+        counts = queries.counts(session, model_id, [Filter(name) for name in names])
+        by_queue = dict(zip(names, counts, strict=True))
         by_queue = {"wrong": sum(wrong.values())} | by_queue | {"all": products.count(session)}
         return ReviewProgress(
             decided=by_queue["decided"],

@@ -6,8 +6,9 @@ Names are compared by `normal_label`, which no database knows: spellings come ba
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import Select, exists, func, select
+from sqlalchemy import Select, bindparam, exists, func, select
 from sqlalchemy.orm import Session, aliased
 
 from db.pieces import AT_ONCE, in_parts, values_of
@@ -97,21 +98,24 @@ def label_marks(session: Session, most: int) -> list[LabelCount]:
     A label that somebody chose for a product comes in the state "changed" as well. Each label costs
     a few looks into the index, however many products carry it: counting a million takes a while.
     """
-    label = Product.label_current
-    labels = values_of(label)
-    of_it = (label == labels.c.value, in_the_feed())
-    some = select(Product.id).where(*of_it).limit(most).correlate(labels).subquery()
-    chosen = exists().where(*of_it, Product.review_state == "changed").correlate(labels)
-    query = select(
-        labels.c.value, select(func.count()).select_from(some).scalar_subquery(), chosen
-    ).where(labels.c.value.is_not(None))
     found = []
-    for name, products, was_chosen in session.execute(query):
+    for name, products, was_chosen in session.execute(_marks(), {"most": most}):
         if products:
             found.append(LabelCount(name, "open", products))
         if was_chosen:
             found.append(LabelCount(name, "changed", 1))
     return found
+
+
+@cache
+def _marks() -> Select[str | None, int | None, bool]:
+    label = Product.label_current
+    labels = values_of(label)
+    of_it = (label == labels.c.value, in_the_feed())
+    some = select(Product.id).where(*of_it).limit(bindparam("most")).correlate(labels).subquery()
+    chosen = exists().where(*of_it, Product.review_state == "changed").correlate(labels)
+    carrying = select(func.count()).select_from(some).scalar_subquery()
+    return select(labels.c.value, carrying, chosen).where(labels.c.value.is_not(None))
 
 
 def _counted() -> Select[str | None, str, int]:

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from db.pieces import values_of
@@ -70,8 +71,7 @@ def by_id(session: Session, decision_id: int) -> DecisionRow | None:
 
 def by_request_key(session: Session, request_key: str) -> DecisionRow | None:
     """Return the decision that was stored under this key, if it was."""
-    query = _with_undone().where(Decision.request_key == request_key)
-    found = session.execute(query).first()
+    found = session.execute(_by_request_key(), {"request_key": request_key}).first()
     return None if found is None else _row(*found)
 
 
@@ -84,14 +84,7 @@ def standing(
     session: Session, product_ids: Sequence[int], *, reviews: bool = False
 ) -> dict[int, DecisionRow]:
     """Return product id → its latest decision that was not taken back; of `reviews` alone."""
-    query = (
-        _with_undone()
-        .where(Decision.product_id.in_(product_ids), Decision.action != "undo")
-        .order_by(Decision.id)
-    )
-    if reviews:
-        query = query.where(is_review(Decision.batch_id))
-    rows = session.execute(query)
+    rows = session.execute(_standing(reviews), {"product_ids": list(product_ids)})
     return {found.product_id: _row(found, undone) for found, undone in rows if undone is None}
 
 
@@ -136,8 +129,29 @@ def labels_decided(session: Session) -> list[str]:
 
 def reviewers(session: Session) -> list[str]:
     """Return everybody who decided anything, by name, each by a look into the index."""
+    return sorted(session.scalars(_reviewers()))
+
+
+@cache
+def _reviewers() -> Select[str]:
     names = values_of(Decision.reviewer)
-    return sorted(session.scalars(select(names.c.value).where(names.c.value.is_not(None))))
+    return select(names.c.value).where(names.c.value.is_not(None))
+
+
+@cache
+def _by_request_key() -> Select[Decision, int | None]:
+    return _with_undone().where(Decision.request_key == bindparam("request_key"))
+
+
+@cache
+def _standing(reviews: bool) -> Select[Decision, int | None]:
+    these = bindparam("product_ids", expanding=True)
+    query = (
+        _with_undone()
+        .where(Decision.product_id.in_(these), Decision.action != "undo")
+        .order_by(Decision.id)
+    )
+    return query.where(is_review(Decision.batch_id)) if reviews else query
 
 
 def _with_undone() -> Select[Decision, int | None]:

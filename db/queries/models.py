@@ -2,12 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from db.schema import ModelVersion, Prediction
+
+NO_MODEL = 0  # no model has this id: then no product has a score
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,12 @@ class ModelRow:
 
 def active(session: Session) -> ModelRow | None:
     """Return the active version, None where there is none yet."""
-    return _one(session, select(ModelVersion).where(ModelVersion.is_active))
+    return _one(session, _active())
+
+
+def active_id(session: Session) -> int:
+    """Return the number of the active version, `NO_MODEL` where there is none yet."""
+    return session.scalar(_active_id()) or NO_MODEL
 
 
 def by_version(session: Session, version: str) -> ModelRow | None:
@@ -45,6 +53,16 @@ def prediction_counts(session: Session) -> dict[int, int]:
     """Return model version id → how many products it has classified."""
     counts = select(Prediction.model_version_id, func.count()).group_by(Prediction.model_version_id)
     return dict(session.execute(counts).all())
+
+
+@cache
+def _active_id() -> Select[int]:
+    return select(ModelVersion.id).where(ModelVersion.is_active)
+
+
+@cache
+def _active() -> Select[ModelVersion]:
+    return select(ModelVersion).where(ModelVersion.is_active)
 
 
 def _one(session: Session, query: Select[ModelVersion]) -> ModelRow | None:

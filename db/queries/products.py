@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from db.pieces import in_parts
@@ -76,8 +77,13 @@ def by_ids(session: Session, product_ids: Sequence[int]) -> dict[int, ProductRow
     return {
         found.id: row(found)
         for part in in_parts(product_ids)
-        for found in session.scalars(select(Product).where(Product.id.in_(part)))
+        for found in session.scalars(_by_ids(), {"ids": part})
     }
+
+
+@cache
+def _by_ids() -> Select[Product]:
+    return select(Product).where(Product.id.in_(bindparam("ids", expanding=True)))
 
 
 def by_skus(

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache, lru_cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, exists, func, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from db.queries.products import ProductRow, in_the_feed, row
@@ -47,15 +48,24 @@ def due(
     far = _far(session, distance)
     if far is None or _last_answer(session, reviewer) > far:
         return None
+    asked = {"far": far, "skipped": list(skipped), "reviewer": reviewer, "now": now}
+    oldest: int | None = session.scalar(_due(model_version_id), asked)
+    return oldest
+
+
+@lru_cache(maxsize=16)
+def _due(model_version_id: int) -> Select[int]:
     claimed = exists().where(
-        Claim.product_id == Decision.product_id, Claim.reviewer != reviewer, Claim.until > now
+        Claim.product_id == Decision.product_id,
+        Claim.reviewer != bindparam("reviewer"),
+        Claim.until > bindparam("now"),
     )
-    query = (
+    return (
         _waiting(Recheck.decision_id)
         .outerjoin(LabelScore, _score(model_version_id))
         .where(
-            Recheck.decision_id <= far,
-            Decision.product_id.not_in(skipped),
+            Recheck.decision_id <= bindparam("far"),
+            Decision.product_id.not_in(bindparam("skipped", expanding=True)),
             ~claimed,
             # Without what was suggested then, one would see that something is different.
             or_(Decision.suggestion.is_(None), LabelScore.product_id.is_not(None)),
@@ -63,8 +73,6 @@ def due(
         .order_by(Recheck.decision_id)
         .limit(1)
     )
-    oldest: int | None = session.scalar(query)
-    return oldest
 
 
 def waiting(session: Session) -> int:
@@ -127,17 +135,25 @@ def disagreements(session: Session, limit: int) -> list[DisagreementRow]:
 
 def _far(session: Session, distance: int) -> int | None:
     """Return the newest decision after which `distance` others were made."""
-    query = select(Decision.id).order_by(Decision.id.desc()).offset(distance).limit(1)
-    return session.scalar(query)
+    return session.scalar(_before(distance))
+
+
+@lru_cache(maxsize=16)
+def _before(distance: int) -> Select[int]:
+    return select(Decision.id).order_by(Decision.id.desc()).offset(distance).limit(1)
 
 
 def _last_answer(session: Session, reviewer: str) -> int:
-    query = (
+    return session.scalar(_answered(), {"reviewer": reviewer}) or 0
+
+
+@cache
+def _answered() -> Select[int | None]:
+    return (
         select(func.max(Recheck.answer_id))
         .join(Decision, Decision.id == Recheck.answer_id)
-        .where(Decision.reviewer == reviewer)
+        .where(Decision.reviewer == bindparam("reviewer"))
     )
-    return session.scalar(query) or 0
 
 
 def _waiting(*columns: Any) -> Select[Any]:

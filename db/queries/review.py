@@ -4,11 +4,13 @@ A score counts only while it is about the product's present photo and label: aft
 delivery it is stale, and the product leaves the queue until the worker has judged it again.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import cache, lru_cache
+from typing import Any, TypeVarTuple
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from db.pieces import in_parts
@@ -30,6 +32,9 @@ from db.queries.wanted import (
     worth,
 )
 from db.schema import Assessment, Decision, LabelScore, Prediction, Product
+
+_KEPT = 256  # statements: putting one together takes longer than its answer
+Columns = TypeVarTuple("Columns")
 
 
 @dataclass(frozen=True)
@@ -79,25 +84,45 @@ def page(
     limit: int | None,
 ) -> list[ReviewRow]:
     """Return a part of what is wanted, in the order in which it is worked off."""
-    query = _rows(model_version_id, wanted.queue)
-    if wanted.queue == "decided" and sort.by == "score":
-        # From the latest decision backwards: a page reads as many as it shows, not all of them.
-        query = query.join(Decision, Decision.product_id == Product.id).where(
-            Decision.id == last_decision(Decision.product_id), *decided_conditions(wanted)
-        )
-        query = query.order_by(Decision.id.desc())
-    else:
-        query = query.where(*conditions(wanted, model_version_id))
-        query = query.order_by(*order(wanted, sort))
-    return [_review_row(*found) for found in session.execute(query.offset(offset).limit(limit))]
+    query = _page(model_version_id, wanted, sort, offset, limit)
+    return [_review_row(*found) for found in session.execute(query)]
+
+
+@lru_cache(maxsize=_KEPT)
+def _page(
+    model_version_id: int, wanted: Filter, sort: Sort, offset: int, limit: int | None
+) -> Select[Product, LabelScore, list[str], bool]:
+    query = _in_order(_rows(model_version_id, wanted.queue), model_version_id, wanted, sort)
+    return query.offset(offset).limit(limit)
+
+
+def numbers(session: Session, model_version_id: int, wanted: Filter, sort: Sort) -> list[int]:
+    """Return all that is wanted by number, in the order in which it is worked off."""
+    query = _scored(select(Product.id), model_version_id, wanted.queue)
+    return list(session.scalars(_in_order(query, model_version_id, wanted, sort)))
 
 
 def count(session: Session, model_version_id: int, wanted: Filter) -> int:
     """Return how many products are wanted."""
     if wanted == Filter("all"):
         return products.count(session)
+    return session.scalar(_count(model_version_id, wanted)) or 0
+
+
+@lru_cache(maxsize=_KEPT)
+def _count(model_version_id: int, wanted: Filter) -> Select[int]:
     query = _counted(model_version_id, wanted, func.count())
-    return session.scalar(query.where(*conditions(wanted, model_version_id))) or 0
+    return query.where(*conditions(wanted, model_version_id))
+
+
+def counts(session: Session, model_version_id: int, wanted: Sequence[Filter]) -> list[int]:
+    """Return how many products each of these wants, all asked at once."""
+    return list(session.execute(_counts(model_version_id, tuple(wanted))).one())
+
+
+@lru_cache(maxsize=_KEPT)
+def _counts(model_version_id: int, wanted: tuple[Filter, ...]) -> Select[Any]:
+    return select(*(_count(model_version_id, each).scalar_subquery() for each in wanted))
 
 
 def ids(
@@ -125,24 +150,32 @@ def worths(
 
 def pairs(session: Session, model_version_id: int) -> list[PairRow]:
     """Return label and suggestion of all that looks wrong, the most wrong ones first."""
+    return [
+        PairRow(label or "", suggestion, count, chance or 0.0)
+        for label, suggestion, count, chance in session.execute(_pairs(model_version_id))
+    ]
+
+
+@lru_cache(maxsize=_KEPT)
+def _pairs(model_version_id: int) -> Select[str | None, str, int, float | None]:
     wrong = func.sum(LabelScore.score)
-    query = (
+    return (
         select(LabelScore.label, LabelScore.suggestion, func.count(), wrong)
         .where(*looks_wrong(model_version_id))
         .group_by(LabelScore.label, LabelScore.suggestion)
         .order_by(wrong.desc(), LabelScore.label, LabelScore.suggestion)
     )
-    return [
-        PairRow(label or "", suggestion, count, chance or 0.0)
-        for label, suggestion, count, chance in session.execute(query)
-    ]
 
 
 def one(session: Session, model_version_id: int, product_id: int) -> ReviewRow | None:
     """Return one product, whichever queue it is in."""
-    query = _rows(model_version_id).where(Product.id == product_id)
-    found = session.execute(query).first()
+    found = session.execute(_one(model_version_id), {"product_id": product_id}).first()
     return None if found is None else _review_row(*found)
+
+
+@lru_cache(maxsize=_KEPT)
+def _one(model_version_id: int) -> Select[Product, LabelScore, list[str], bool]:
+    return _rows(model_version_id).where(Product.id == bindparam("product_id"))
 
 
 def many(
@@ -176,19 +209,25 @@ def decided_count(session: Session, since: datetime | None = None) -> int:
     if since is None:
         query = select(func.count()).select_from(Product).where(Product.review_state.in_(DECIDED))
         return session.scalar(query) or 0
+    return session.scalar(_decided_since(), {"since": since}) or 0
+
+
+@cache
+def _decided_since() -> Select[int]:
     undone = select(Decision.undoes_id).where(Decision.undoes_id.is_not(None))
-    made = (
+    # SQLite would walk through all decisions in the order of their products.
+    lately = select(Decision.id).where(Decision.decided_at >= bindparam("since"))
+    return (
         select(func.count(func.distinct(Decision.product_id)))
         .join(Product, Product.id == Decision.product_id)
         .where(
-            Decision.decided_at >= since,
+            Decision.id.in_(lately),
             Decision.action != "undo",
             Decision.id.not_in(undone),
             is_review(Decision.batch_id),
             Product.review_state.in_(DECIDED),
         )
     )
-    return session.scalar(made) or 0
 
 
 def fresh(model_version_id: int) -> ColumnElement[bool]:
@@ -208,13 +247,29 @@ def _rows(model_version_id: int, queue: str = "") -> Select[Product, LabelScore,
     seen = and_(
         Prediction.product_id == Product.id, Prediction.model_version_id == model_version_id
     )
+    columns = select(Product, LabelScore, Assessment.classes, Prediction.trained_on)
     return (
-        select(Product, LabelScore, Assessment.classes, Prediction.trained_on)
-        # An inner join lets a query start from the index of what is flagged, not from all products.
-        .join(LabelScore, fresh(model_version_id), isouter=queue not in SCORED)
+        _scored(columns, model_version_id, queue)
         .outerjoin(Assessment, Assessment.id == LabelScore.assessment_id)
         .outerjoin(Prediction, seen)
     )
+
+
+def _scored(query: Select[*Columns], model_version_id: int, queue: str) -> Select[*Columns]:
+    """An inner join lets a query start from the index of what is flagged, not from all products."""
+    return query.join(LabelScore, fresh(model_version_id), isouter=queue not in SCORED)
+
+
+def _in_order(
+    query: Select[*Columns], model_version_id: int, wanted: Filter, sort: Sort
+) -> Select[*Columns]:
+    if wanted.queue == "decided" and sort.by == "score":
+        # From the latest decision backwards: a page reads as many as it shows, not all of them.
+        query = query.join(Decision, Decision.product_id == Product.id).where(
+            Decision.id == last_decision(Decision.product_id), *decided_conditions(wanted)
+        )
+        return query.order_by(Decision.id.desc())
+    return query.where(*conditions(wanted, model_version_id)).order_by(*order(wanted, sort))
 
 
 def _counted(model_version_id: int, wanted: Filter, *columns: Any) -> Select[Any]:
