@@ -3,12 +3,12 @@
 from datetime import datetime
 
 from catalog_ai.services.changes import MANY, MadeFile, Waiting
+from catalog_ai.services.review import QUEUES, SORTS, STATES, Filter, Sort
 from pages._ui.viewmodels import ago, count
 
 FORMATS = {"csv": "CSV", "parquet": "Parquet", "json": "JSON"}
 # kind: what its button says, and what is in it
-KINDS = {
-    "queue": ("Queue", "What looks wrong now, the most suspicious first."),
+WHOLE_LISTS = {
     "decisions": ("All decisions", "Who decided what, when and why, the newest first."),
     "products": ("Whole catalogue", "Every product with its corrected label."),
     "training": ("Training folder", "Which photo belongs into which folder, to teach a model."),
@@ -23,6 +23,28 @@ _FORMAT_LINES = {
 def format_line(format: str) -> str:
     """Return what a format is for."""
     return _FORMAT_LINES[format]
+
+
+def list_label(wanted: Filter, rows: int) -> str:
+    """Return what the button of the desk's list says: "Looks wrong · hat → dress: 12 products"."""
+    label, suggestion = wanted.category or "", wanted.suggestion
+    parts = [
+        QUEUES[wanted.queue],
+        f"{label or 'any label'} → {suggestion}" if suggestion else label,
+        f"at least {wanted.at_least:.0%} likely wrong" if wanted.at_least is not None else "",
+        f"{wanted.attribute} {wanted.value}" if wanted.attribute else "",
+        f"run {wanted.run}" if wanted.run is not None else "",
+        f"decided by {wanted.reviewer}" if wanted.reviewer else "",
+        STATES[wanted.state].lower() if wanted.state else "",
+        f"“{wanted.search.strip()}”" if wanted.search.strip() else "",
+    ]
+    return f"{' · '.join(part for part in parts if part)}: {count(rows, 'product')}"
+
+
+def list_line(sort: Sort) -> str:
+    """Return what is in the desk's list, and in which order."""
+    order = f"by chance × {sort.attribute}" if sort.attribute else SORTS[sort.by].lower()
+    return f"Exactly what these filters find, {order}."
 
 
 def changes_line(waiting: Waiting, now: datetime) -> str:

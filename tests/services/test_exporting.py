@@ -18,8 +18,10 @@ from catalog_ai.services import exporting, review, table_files, training
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.deciding import decide, undo
 from catalog_ai.services.exporting import FORMATS, KINDS, ExportFile, export
+from db import pieces
 from db.engine import read, write
 from db.queries import listings
+from db.queries.wanted import Filter, Sort
 from db.schema import Decision, Export, LabelScore, Product
 from tests.helpers import Seeded, seed_catalogue
 
@@ -99,6 +101,35 @@ def test_the_queue_is_what_the_page_shows(catalogue: Catalogue, seeded: Seeded) 
         assert row["evidence"] == item.evidence
         assert row["review_state"] == "open"
         assert row["image_sha256"] == item.image_sha256
+
+
+PARTS = {
+    "wrong": (Filter(), Sort("newest")),
+    "one category": (Filter(category="hat"), Sort("score")),
+    "a pair": (Filter(category="hat", suggestion="dress", at_least=0.9), Sort("random")),
+    "what pays": (Filter("all", category="hat"), Sort("value", "price")),
+    "decided": (Filter("decided", reviewer="Ana"), Sort("score")),
+    "second looks": (Filter("second_look"), Sort("score", reviewer="Ana")),
+    "searched": (Filter("all", search="ab-00"), Sort("score")),
+    "unknown": (Filter("unknown"), Sort("score")),
+}
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_a_part_of_the_desk_is_what_the_desk_shows(
+    catalogue: Catalogue, seeded: Seeded, monkeypatch: pytest.MonkeyPatch, part: str
+) -> None:
+    """The same products, order and words, also where it takes several reads."""
+    monkeypatch.setattr(pieces, "AT_ONCE", 2)
+    for product_id in seeded.wrong_ids[3:]:
+        settle(catalogue, product_id, "keep")
+    settle(catalogue, seeded.wrong_ids[2], "second_look")
+    wanted, sort = PARTS[part]
+    items = review.review_queue(catalogue, wanted, sort, per_page=50).items
+    rows = table(export(catalogue, "queue", wanted=wanted, sort=sort))
+    assert [row["sku"] for row in rows] == [item.sku for item in items]
+    assert [row["evidence"] for row in rows] == [item.evidence for item in items]
+    assert 0 < len(rows) < len(seeded.product_ids)
 
 
 def test_an_empty_queue_is_a_header(catalogue: Catalogue, seeded: Seeded) -> None:

@@ -1,16 +1,17 @@
-"""Files that go out: what changed since the last download, and everything else as a table."""
+"""Files that go out: what changed since the last download, what the desk shows, whole lists."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 import streamlit as st
 
 from catalog_ai.errors import CatalogError
-from catalog_ai.services import changes, exporting
+from catalog_ai.services import changes, exporting, review
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.changes import ChangeFile, MadeFile
 from catalog_ai.services.table_files import ExportFile
 from pages._ui import cache, file_views, frame, parts, viewmodels
+from pages._ui.desk import address, filters
 
 IN_SIGHT = 3  # change files that are listed at once
 EARLIER = 50  # and in all; still older ones are made again by the command
@@ -20,7 +21,7 @@ _ERROR = "files.error"
 
 
 def show(catalogue: Catalogue) -> None:
-    """Draw the change file, the earlier ones, and the other files; a press redraws only these."""
+    """Draw the change files, the desk's list, and the whole lists; a press redraws only these."""
     _draw(catalogue)
 
 
@@ -37,6 +38,7 @@ def _draw(catalogue: Catalogue) -> None:
     st.caption(file_views.format_line(_format()))
     try:
         _show_changes(catalogue)
+        _show_list(catalogue)
         _show_others(catalogue)
     except CatalogError as error:
         st.error(viewmodels.plain(str(error)), icon=":material/error:")
@@ -96,22 +98,37 @@ def _show_made(catalogue: Catalogue, file: MadeFile) -> None:
         )
 
 
+def _show_list(catalogue: Catalogue) -> None:
+    """Offer what the desk's filters find, in its order; they are drawn here as they are there."""
+    st.markdown("##### What the desk shows")
+    filters.show(catalogue, cache.cached(catalogue, filters.TOPICS, review.progress))
+    wanted, sort = address.wanted(), address.sort(frame.reviewer())
+    rows = cache.cached(catalogue, filters.TOPICS, exporting.queue_rows, wanted)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        label = viewmodels.plain(file_views.list_label(wanted, rows))
+        download(catalogue, "queue", label, _format(), wanted=wanted, sort=sort)
+        st.caption(viewmodels.plain(file_views.list_line(sort)), width="content")
+
+
 def _show_others(catalogue: Catalogue) -> None:
     """Offer the other files, each made when asked for: first its button, then the download."""
     st.markdown("##### Whole lists")
-    for kind, (label, what) in file_views.KINDS.items():
+    for kind, (label, what) in file_views.WHOLE_LISTS.items():
         with st.container(horizontal=True, vertical_alignment="center"):
             download(catalogue, kind, label, _format())
             st.caption(what, width="content")
 
 
-def download(catalogue: Catalogue, kind: str, label: str, format: str = "csv") -> None:
-    """Offer a file, made when asked for: first the button, then the download."""
+def download(catalogue: Catalogue, kind: str, label: str, format: str = "csv", **part: Any) -> None:
+    """Offer a file, made when asked for: first the button, then the download.
+
+    `part` says what of the queue, as in `exporting.export`.
+    """
     if not st.button(label, icon=":material/table_view:", key=f"download.{kind}"):
         return
     try:
         with st.spinner("Making the file…"):
-            file = exporting.export(catalogue, kind, format, created_by=frame.reviewer())
+            file = exporting.export(catalogue, kind, format, created_by=frame.reviewer(), **part)
     except CatalogError as error:
         st.warning(viewmodels.plain(str(error)), icon=":material/front_hand:")
         return
