@@ -51,6 +51,11 @@ class Settings:
         return self.home / "backups"
 
     @property
+    def interim(self) -> Path:
+        """What an ingest has computed and not yet written; may be deleted while none runs."""
+        return self.home / "interim"
+
+    @property
     def locks(self) -> Path:
         """Files that the kernel locks for one process at a time."""
         return self.home / "locks"

@@ -107,6 +107,11 @@ class Photo:
         """
         return small_jpeg(self.image.reduce(-(-max(self.image.size) // THUMBNAIL_SIDE)))
 
+    @property
+    def suffix(self) -> str:
+        """The end of the stored copy's file name."""
+        return SUFFIXES[self.kind or "JPEG"]
+
     def stored_copy(self) -> StoredCopy:
         """Return what the catalogue keeps of the photo.
 
@@ -115,10 +120,10 @@ class Photo:
         other is encoded once, as a JPEG of quality 90.
         """
         if self.kind:
-            return StoredCopy(without_metadata(self.data, self.kind), SUFFIXES[self.kind])
+            return StoredCopy(without_metadata(self.data, self.kind), self.suffix)
         upright = self.image.copy()
         upright.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
-        return StoredCopy(_jpeg(upright, quality=90, optimize=True), ".jpg")
+        return StoredCopy(_jpeg(upright, quality=90, optimize=True), self.suffix)
 
 
 def decode_photo(data: bytes) -> Photo:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,14 @@ class Runner(Protocol):
     def __call__(self, images: Images) -> tuple[Images, Images, Images]: ...
 
 
+class Answer(NamedTuple):
+    """What a model says of one photo; a row of `Outputs`."""
+
+    probabilities: NDArray[np.float32]
+    vector: NDArray[np.float32]
+    features: NDArray[np.float16]
+
+
 @dataclass(frozen=True)
 class Outputs:
     """What a model says of N photos: `probabilities` (N, C) and `vectors` (N, D), float32.
@@ -34,6 +42,11 @@ class Outputs:
     probabilities: NDArray[np.float32]
     vectors: NDArray[np.float32]
     features: NDArray[np.float16]
+
+    def answers(self) -> list[Answer]:
+        """Return what it says of each photo."""
+        rows = zip(self.probabilities, self.vectors, self.features, strict=True)
+        return [Answer(*row) for row in rows]
 
 
 class Predictor:

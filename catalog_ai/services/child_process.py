@@ -15,7 +15,7 @@ from typing import Any
 from catalog_ai.memory import keep_freed_memory
 from catalog_ai.services.signals import ENDING
 
-_work: Callable[[Sequence[Any]], list[Any]]
+_work: Callable[[Sequence[Any], int | None], list[Any]]
 
 
 def begin(packed: bytes) -> None:
@@ -32,9 +32,9 @@ def begin(packed: bytes) -> None:
     _work = pickle.loads(packed)
 
 
-def run(orders: Sequence[Any]) -> list[Any]:
-    """Do what this process is for."""
-    return _work(orders)
+def run(orders: Sequence[Any], number: int | None) -> list[Any]:
+    """Do what this process is for, with the chunk of that number."""
+    return _work(orders, number)
 
 
 def _end_with_parent() -> None:

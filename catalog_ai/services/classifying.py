@@ -1,14 +1,15 @@
 """A registered model at work: small photos in, what the database stores of them out."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from catalog_ai import shipped
 from catalog_ai.errors import UnknownVersionError
+from catalog_ai.inference.predicting import Answer
 from catalog_ai.preprocessing import Preprocessing
 from catalog_ai.services.catalogue import Catalogue
-from catalog_ai.services.preparing import Answer, Prepared
+from catalog_ai.services.preparing import Prepared, answered
 from catalog_ai.services.shipped import ensure_model
 from db.commands.products import Output
 from db.engine import read
@@ -84,20 +85,23 @@ class Classifier:
     ) -> list[Output | None]:
         """Return what is stored of the model's answers, None where nothing was to be computed.
 
-        Those that the preparing process did not ask for are asked for here. `digests` are those of
-        the delivered photos where copies of them were looked at. Raises `CheckpointError`.
+        Those that were not asked for are asked for here. `digests` are those of the delivered
+        photos where copies of them were looked at. Raises `CheckpointError`.
         """
-        squares = [one.square for one in found if one.square is not None]
-        here: Iterator[Answer] = iter(())
-        if squares:
-            said = self._model.predict(squares)
-            here = map(Answer, said.probabilities, said.vectors, said.features)
-        answers = [next(here) if one.square is not None else one.answer for one in found]
         names = digests or [one.photos[0].digest if one.photos else "" for one in found]
         return [
-            None if answer is None else self._output(name, answer)
-            for name, answer in zip(names, answers, strict=True)
+            None if one.answer is None else self._output(name, one.answer)
+            for name, one in zip(names, self.answered(found), strict=True)
         ]
+
+    def answered(self, found: Sequence[Prepared]) -> Sequence[Prepared]:
+        """Return what was prepared with the model's answers, asked for here where they lack.
+
+        Raises `CheckpointError`.
+        """
+        if all(one.square is None for one in found):
+            return found  # the model need not be loaded
+        return answered(self._model, found)
 
     def _output(self, digest: str, answer: Answer) -> Output:
         classes = self.row.classes

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from itertools import count
 from multiprocessing import resource_tracker
 from types import ModuleType
 from typing import Any, TypeVar
@@ -41,6 +42,7 @@ class Crew:
         self._workers = workers
         self._preparer = preparer
         self._pool: ProcessPoolExecutor | None = None
+        self._numbers = count()
 
     def __enter__(self) -> "Crew":
         return self
@@ -83,7 +85,7 @@ class Crew:
         chunks = [orders[start : start + CHUNK] for start in range(0, len(orders), CHUNK)]
         if not self._workers:
             return Batch(chunks, [])
-        return Batch(chunks, [self._submit(chunk) for chunk in chunks])
+        return Batch(chunks, [self._submit(chunk, next(self._numbers)) for chunk in chunks])
 
     def finish(self, batch: "Batch") -> list[Prepared]:
         """Return what became of each order of a batch, in its order."""
@@ -112,13 +114,15 @@ class Crew:
                 self._end()
         return Prepared((), None, (Refusal(0, *DIED),))
 
-    def _submit(self, orders: Sequence[Order]) -> "Future[list[Prepared]]":
+    def _submit(
+        self, orders: Sequence[Order], number: int | None = None
+    ) -> "Future[list[Prepared]]":
         for _ in range(2):
             if self._pool is None:
                 self._pool = _pool(self._workers, self._preparer)
             try:
                 with _signals_wait(), _no_main_module():  # it may start a process
-                    return self._pool.submit(child_process.run, orders)
+                    return self._pool.submit(child_process.run, orders, number)
             except BrokenProcessPool:
                 self._end()
         raise _cannot_start()

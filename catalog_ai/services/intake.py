@@ -15,12 +15,14 @@ from typing import Any
 
 from catalog_ai.data.sources import Source, SourceItem
 from catalog_ai.errors import StoppedError
+from catalog_ai.images import DECODER_VERSION
 from catalog_ai.inference.onnx import ExportedModel
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.classifying import Classifier, Progress
-from catalog_ai.services.crew import Crew
+from catalog_ai.services.crew import CHUNK, Crew
 from catalog_ai.services.grouping import in_groups
-from catalog_ai.services.preparing import Order, Prepared, Preparer
+from catalog_ai.services.interim import Interim
+from catalog_ai.services.preparing import Order, Prepared, Preparer, keep
 from catalog_ai.services.ray_engine import RayEngine, require_ray
 from catalog_ai.services.recording import Delivered, Further, Known, Recorder
 from catalog_ai.services.reporting import IngestReport, run_item
@@ -32,7 +34,7 @@ from db.commands.products import Output
 from db.engine import read, write
 from db.queries import products
 
-GROUP = 32  # products of one transaction
+GROUP = 64  # products of one transaction
 _LOOK_UP = 512  # products that are looked up at once
 
 Planned = tuple[SourceItem, Known | None, Further, Order]
@@ -82,7 +84,7 @@ class Intake:
         return self.report
 
     def _take_in_all(self, stop: StopRequest, progress: Progress | None) -> None:
-        items = self._source.items
+        items, interim = self._source.items, self._interim()
         preparer = Preparer(
             self._catalogue.settings,
             self._source.root,
@@ -90,6 +92,7 @@ class Intake:
             self._recorder.refused,
             keeps=not self._wishes.dry_run,
             model=self._model_for_processes(),
+            interim=interim,
         )
         writing: Future[None] | None = None
         done = 0
@@ -107,6 +110,17 @@ class Intake:
                     progress(done / len(items), words)
             if writing is not None:
                 writing.result()
+        if interim is not None:
+            interim.clear()
+
+    def _interim(self) -> Interim | None:
+        """Return where what is computed is kept until it is written."""
+        if self._wishes.engine == "ray" or self._wishes.dry_run:
+            return None
+        settings, row = self._catalogue.settings, self._classifier.row
+        made_by = (row.version, row.created_at, self._classifier.preprocessing, DECODER_VERSION)
+        chunks = settings.workers + -(-GROUP // CHUNK)  # about as many wait to be written
+        return Interim.begin(settings.interim, repr(made_by), 4 * chunks)
 
     def _model_for_processes(self) -> ExportedModel | None:
         """Return what those that decode are to ask, None where this process asks the model."""
@@ -125,9 +139,15 @@ class Intake:
                 crew.start()
             planned = takewhile(lambda _: not stop, in_groups(self._planned(), GROUP))
             orders = ((group, [order for *_, order in group]) for group in planned)
-            for group, prepared in crew.prepared(orders):
-                delivered = _delivered(group, prepared)
-                yield delivered, {} if self._wishes.dry_run else self._outputs(delivered)
+            for number, (group, prepared) in enumerate(crew.prepared(orders)):
+                if self._wishes.dry_run:
+                    yield _delivered(group, prepared), {}
+                    continue
+                found = self._answered(prepared)
+                if preparer.interim is not None and preparer.model is None:
+                    keep(preparer.interim, number, found)
+                delivered = _delivered(group, found)
+                yield delivered, self._outputs(delivered)
 
     def _on_ray(self, preparer: Preparer, stop: StopRequest) -> Generator[Computed]:
         """Yield the same, read and computed by a cluster."""
@@ -163,13 +183,16 @@ class Intake:
                 kept = frozenset(photo.image_sha256 for photo in rest)
                 yield item, found, rest, Order(tuple(item.paths), done, kept)
 
-    def _outputs(self, group: Sequence[Delivered]) -> dict[str, Output]:
-        """Return SKU → what the model says, for the photos that were decoded."""
-        found = [one.found for one in group]
+    def _answered(self, found: Sequence[Prepared]) -> Sequence[Prepared]:
+        """Ask the model here about photos that no process has asked about."""
         if any(one.square is not None for one in found) and not self._classifier.is_loaded:
             with self._loading():
                 self._classifier.load()
-        outputs = zip(group, self._classifier.outputs(found), strict=True)
+        return self._classifier.answered(found)
+
+    def _outputs(self, group: Sequence[Delivered]) -> dict[str, Output]:
+        """Return SKU → what the model says, for the photos that were decoded."""
+        outputs = zip(group, self._classifier.outputs([one.found for one in group]), strict=True)
         return {one.sku: output for one, output in outputs if output is not None}
 
     @contextmanager

@@ -6,7 +6,7 @@ from secrets import token_hex
 
 from catalog_ai.config import Settings
 from catalog_ai.errors import PhotoError
-from catalog_ai.images import SUFFIXES, Photo, Pixels, decode_photo
+from catalog_ai.images import Photo, Pixels, decode_photo
 
 _NEW_FILE = os.O_CREAT | os.O_EXCL | os.O_WRONLY
 
@@ -17,13 +17,10 @@ def store_photo(settings: Settings, digest: str, photo: Photo) -> tuple[str, str
     `digest` is the sha256 of the delivered bytes. Returns both paths relative to `CATALOG_HOME`.
     """
     name = f"{digest[:2]}/{digest}"
-    whole, small = f"{settings.images}/{name}", Path(f"{settings.thumbnails}/{name}.jpg")
-    there = (Path(whole + suffix) for suffix in SUFFIXES.values())
-    kept = next((path for path in there if path.exists()), None)
-    if kept is None:
-        copy = photo.stored_copy()
-        kept = Path(whole + copy.suffix)
-        write_whole(kept, copy.data)
+    kept = Path(f"{settings.images}/{name}{photo.suffix}")
+    small = Path(f"{settings.thumbnails}/{name}.jpg")
+    if not kept.exists():
+        write_whole(kept, photo.stored_copy().data)
     if not small.exists():
         write_whole(small, photo.thumbnail())
     home = f"{settings.home}/"

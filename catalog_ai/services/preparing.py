@@ -11,16 +11,14 @@ from dataclasses import dataclass, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Protocol
 
 from catalog_ai.config import Settings
 from catalog_ai.errors import PhotoError
 from catalog_ai.images import Photo, Pixels, decode_photo, read_photo
 from catalog_ai.inference.onnx import ExportedModel
-from catalog_ai.inference.predicting import Predictor
+from catalog_ai.inference.predicting import Answer, Outputs, Predictor
+from catalog_ai.services.interim import Found, Interim
 from catalog_ai.services.photos import store_photo
 
 
@@ -69,21 +67,20 @@ class Prepared:
 
     `photos` are those that can be used, in their order; without any, there are only `refused`.
     `square` is (S, S, 3) uint8 of the first, for a model that is asked elsewhere; `answer` is the
-    model's that was asked here. Both are None where nothing has to be computed.
+    model's where it was asked already. Both are None where nothing has to be computed.
     """
 
     photos: tuple[StoredPhoto, ...]
     square: Pixels | None = None
     refused: tuple[Refusal, ...] = ()
-    answer: "Answer | None" = None
+    answer: Answer | None = None
 
 
-class Answer(NamedTuple):
-    """What a model says of one photo; a row of `inference.predicting.Outputs`."""
+class Model(Protocol):
+    """What is asked about photos."""
 
-    probabilities: NDArray[np.float32]
-    vector: NDArray[np.float32]
-    features: NDArray[np.float16]
+    def predict(self, photos: Sequence[Pixels]) -> Outputs:
+        """Return what it says of at least one."""
 
 
 @dataclass(frozen=True)
@@ -92,6 +89,7 @@ class Preparer:
 
     Bytes whose sha256 is in `refused` (→ code and reason) are not decoded again. Without `keeps`
     nothing is written. `model` is asked about each photo; without one the pixels are returned.
+    What is found is kept in `interim`, and what is there is not computed.
     """
 
     settings: Settings
@@ -100,22 +98,29 @@ class Preparer:
     refused: dict[str, tuple[str, str]]
     keeps: bool = True
     model: ExportedModel | None = None
+    interim: Interim | None = None
 
-    def __call__(self, orders: Sequence[Order]) -> list[Prepared]:
-        """Return what became of each order; without any, only load the model.
+    def __call__(self, orders: Sequence[Order], number: int | None = None) -> list[Prepared]:
+        """Return what became of each order; with the chunk's `number` in the run, keep it.
 
-        Raises `CheckpointError` where the model is damaged.
+        Without any, only load the model. Raises `CheckpointError` where the model is damaged.
         """
         predictor = None if self.model is None else _loaded(self.model)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Pillow's, of damaged metadata: nothing to act on
             found = [self._product(order) for order in orders]
-        return found if predictor is None else _answered(predictor, found)
+        if predictor is None:
+            return found
+        found = answered(predictor, found)
+        if self.interim is not None and number is not None:
+            keep(self.interim, number, found)
+        return found
 
     def _product(self, order: Order) -> Prepared:
         photos: list[StoredPhoto] = []
         refused: list[Refusal] = []
         square: Pixels | None = None
+        answer: Answer | None = None
         for place, path in enumerate(order.paths):
             digest = ""
             try:
@@ -125,13 +130,27 @@ class Preparer:
                 if known:
                     photos.append(StoredPhoto(place, digest))
                     continue
+                left = self._left(digest, is_main=not photos)
+                if left is not None:
+                    answer = answer if photos else left.answer
+                    photos.append(StoredPhoto(place, digest, left.stored, left.small))
+                    continue
                 photo = self._decoded(data, digest)
                 if not photos:
                     square = photo.square(self.size)
                 photos.append(self._stored(place, digest, photo))
             except PhotoError as error:
                 refused.append(Refusal(place, error.code, error.reason, digest))
-        return Prepared(tuple(photos), square, tuple(refused))
+        return Prepared(tuple(photos), square, tuple(refused), answer)
+
+    def _left(self, digest: str, *, is_main: bool) -> Found | None:
+        """Return what an earlier run computed of a photo, where that is all that is needed."""
+        found = self.interim.left.get(digest) if self.interim else None
+        if found is None or (is_main and found.answer is None):
+            return None
+        home = self.settings.home
+        there = (home / found.stored).exists() and (home / found.small).exists()
+        return found if there else None
 
     def _decoded(self, data: bytes, digest: str) -> Photo:
         if digest in self.refused:
@@ -149,14 +168,26 @@ def _loaded(model: ExportedModel) -> Predictor:
     return model.load()
 
 
-def _answered(predictor: Predictor, found: Sequence[Prepared]) -> list[Prepared]:
-    """Put the model's answer in the place of the pixels that it was asked about."""
+def answered(model: Model, found: Sequence[Prepared]) -> list[Prepared]:
+    """Put the model's answer in the place of the pixels that it has not been asked about."""
     squares = [one.square for one in found if one.square is not None]
     if not squares:
         return list(found)
-    said = predictor.predict(squares)
-    answers = iter(zip(said.probabilities, said.vectors, said.features, strict=True))
+    answers = iter(model.predict(squares).answers())
     return [
-        one if one.square is None else replace(one, square=None, answer=Answer(*next(answers)))
+        one if one.square is None else replace(one, square=None, answer=next(answers))
         for one in found
     ]
+
+
+def keep(interim: Interim, number: int, found: Sequence[Prepared]) -> None:
+    """Keep what became of a run's `number`th chunk, or group, until it is written."""
+    interim.keep(
+        number,
+        [
+            Found(photo.digest, photo.stored, photo.small, None if place else one.answer)
+            for one in found
+            for place, photo in enumerate(one.photos)
+            if photo.stored
+        ],
+    )

@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog_ai.images import Photo, Pixels, decode_photo
+from catalog_ai.inference.predicting import Outputs
 from catalog_ai.services import child_process, classifying, crew, preparing
 from catalog_ai.services.catalogue import Catalogue
 from db import engine as database
@@ -95,7 +95,7 @@ class StubModel:
         """Return itself: in processes it stands for an `ExportedModel` and for what that loads."""
         return self
 
-    def predict(self, squares: Sequence[Pixels]) -> Any:
+    def predict(self, squares: Sequence[Pixels]) -> Outputs:
         """Return probabilities, vectors and features, as `CatalogModel.predict` does."""
         time.sleep(self._stub.pause)
         vectors = np.stack([vector_of(square) for square in squares])
@@ -103,7 +103,7 @@ class StubModel:
         probabilities = (raised / raised.sum(1, keepdims=True)).astype(np.float32)
         _tell(self._stub.side, "computed", str(len(squares)))
         features = vectors.astype(np.float16)
-        return SimpleNamespace(probabilities=probabilities, vectors=vectors, features=features)
+        return Outputs(probabilities, vectors, features)
 
 
 def ensure_model(catalogue: Catalogue, _version: str | None = None) -> None:

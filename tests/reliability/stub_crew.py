@@ -14,7 +14,7 @@ PIXELS = np.zeros((4096, 4096, 3), np.uint8)  # 50 MB take a pipe longer than `S
 SENDS_FOR = 0.1  # seconds
 
 
-def bulky(orders: Sequence[Order]) -> list[Prepared]:
+def bulky(orders: Sequence[Order], _number: int | None) -> list[Prepared]:
     """Return a large result for each order."""
     return [Prepared((), PIXELS) for _ in orders]
 

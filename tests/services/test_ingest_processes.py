@@ -105,7 +105,7 @@ def test_what_the_processes_import_is_light() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def ends(orders: Sequence[Order]) -> list[Prepared]:
+def ends(orders: Sequence[Order], _number: int | None) -> list[Prepared]:
     """End the process that calls it, as the kernel does where memory runs out."""
     os._exit(9)
 
