@@ -134,13 +134,17 @@ def disagreements(session: Session, limit: int) -> list[DisagreementRow]:
 
 
 def _far(session: Session, distance: int) -> int | None:
-    """Return the newest decision after which `distance` others were made."""
+    """Return the newest decision after which `distance` others were made, one by one.
+
+    A batch is one act, however many products it is about: after it nobody has forgotten anything.
+    """
     return session.scalar(_before(distance))
 
 
 @lru_cache(maxsize=16)
 def _before(distance: int) -> Select[int]:
-    return select(Decision.id).order_by(Decision.id.desc()).offset(distance).limit(1)
+    one_by_one = select(Decision.id).where(Decision.batch_id.is_(None))
+    return one_by_one.order_by(Decision.id.desc()).offset(distance).limit(1)
 
 
 def _last_answer(session: Session, reviewer: str) -> int:

@@ -1,9 +1,9 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 
 from catalog_ai.errors import ConflictError, UsageError
 from catalog_ai.services import deciding, rechecking, review
@@ -13,6 +13,7 @@ from catalog_ai.services.deciding import Decided
 from catalog_ai.services.rechecking import Recheck, agreement, answer, due
 from db.commands import rechecks
 from db.engine import read, write
+from db.queries import rechecks as rechecking_queries
 from db.queries.second_looks import second_look_asked_by
 from db.schema import Batch, Decision, Product
 from db.schema import Recheck as Row
@@ -47,6 +48,29 @@ def go_on(decide: Decide, seeded: Seeded, count: int = 2) -> None:
     """Somebody decides about other products; nothing of it is shown again."""
     for product_id in seeded.product_ids[-count:]:
         decide(product_id, "second_look", "Cem")
+
+
+def decide_as_one(catalogue: Catalogue, kind: str, product_ids: Sequence[int]) -> list[int]:
+    """Keep the labels of many products in one batch; return the numbers of the decisions."""
+    now = datetime.now(UTC)
+    with write(catalogue.engine) as session:
+        batch = Batch(
+            **{"kind": kind, "words": "", "products": len(product_ids), "reviewer": "Ana"},
+            **{"request_key": f"batch {product_ids[0]}", "made_at": now},
+        )
+        session.add(batch)
+        session.flush()
+        made = [
+            Decision(
+                **{"product_id": number, "action": "keep", "state_before": "open"},
+                **{"state_after": "kept", "image_sha256": "abc", "reviewer": "Ana"},
+                **{"request_key": f"b{number}", "decided_at": now, "batch_id": batch.id},
+            )
+            for number in product_ids
+        ]
+        session.add_all(made)
+        session.flush()
+        return sorted(one.id for one in made)
 
 
 def say(
@@ -103,27 +127,10 @@ def test_only_answers_are_chosen(catalogue: Catalogue, seeded: Seeded, decide: D
 def test_of_many_at_once_only_those_that_were_seen_are_chosen(
     catalogue: Catalogue, seeded: Seeded, decide: Decide, kind: str, are_chosen: bool
 ) -> None:
-    now = datetime.now(UTC)
+    ids = decide_as_one(catalogue, kind, seeded.wrong_ids[:2])
     with write(catalogue.engine) as session:
-        batch = Batch(
-            **{"kind": kind, "words": "", "products": 2, "reviewer": "Ana"},
-            **{"request_key": "batch", "made_at": now},
-        )
-        session.add(batch)
-        session.flush()
-        made = [
-            Decision(
-                **{"product_id": number, "action": "keep", "state_before": "open"},
-                **{"state_after": "kept", "image_sha256": "abc", "reviewer": "Ana"},
-                **{"request_key": f"b{number}", "decided_at": now, "batch_id": batch.id},
-            )
-            for number in seeded.wrong_ids[:2]
-        ]
-        session.add_all(made)
-        session.flush()
-        ids = [one.id for one in made]
-        assert rechecks.pick(session, ids) == (sorted(ids) if are_chosen else [])
-    assert chosen(catalogue) == (sorted(ids) if are_chosen else [])
+        assert rechecks.pick(session, ids) == (ids if are_chosen else [])
+    assert chosen(catalogue) == (ids if are_chosen else [])
 
 
 def test_it_looks_as_it_did_the_first_time(
@@ -155,6 +162,33 @@ def test_it_is_due_when_others_were_made_since(
     assert due(catalogue, reviewer="Ana") is None
     decide(seeded.wrong_ids[1], "second_look")
     assert shown_to(catalogue, "Ana").decision_id == first.decision_id
+
+
+@pytest.mark.parametrize("kind", ["sheet", "bulk"])
+def test_many_at_once_bring_nothing_nearer(
+    catalogue: Catalogue, seeded: Seeded, decide: Decide, kind: str
+) -> None:
+    """Neither what was decided before, nor what is due after a while in which somebody decides."""
+    first = decide(seeded.wrong_ids[0], "keep")
+    decide_as_one(catalogue, kind, seeded.wrong_ids[1:5])
+    assert due(catalogue, reviewer="Ana") is None
+    decide(seeded.product_ids[-1], "second_look")
+    decide_as_one(catalogue, kind, seeded.product_ids[8:12])
+    assert due(catalogue, reviewer="Ana") is None
+    decide(seeded.product_ids[-2], "second_look")
+    assert shown_to(catalogue, "Ana").decision_id == first.decision_id
+
+
+def test_the_distance_is_read_from_an_index(catalogue: Catalogue) -> None:
+    """However many rows of batches lie between: no scan, and nothing is sorted."""
+    if catalogue.engine.dialect.name != "sqlite":
+        pytest.skip("a server has statistics: it chooses by what is in the table")
+    with read(catalogue.engine) as session:
+        query = rechecking_queries._before(20).compile(
+            catalogue.engine, compile_kwargs={"literal_binds": True}
+        )
+        (step,) = session.execute(text(f"EXPLAIN QUERY PLAN {query}"))
+    assert "SEARCH decisions USING COVERING INDEX ix_decisions_batch_id" in step.detail
 
 
 def test_the_oldest_comes_first_and_no_two_in_a_row(
