@@ -1,7 +1,13 @@
-"""A run as a page for people who never open the dashboard: HTML in one file, pictures inside."""
+"""A run as a page for people who never open the dashboard: HTML in one file, pictures inside.
+
+It tells what a run left for people, as of when it was written, and says so. What they settle later
+is not written into it: it may lie on a share that is away, and has been sent and read. The worker
+alone writes it once more, when it has looked at the labels.
+"""
 
 import sys
 from base64 import b64encode
+from datetime import UTC, datetime
 from pathlib import Path
 
 from catalog_ai.errors import CatalogError
@@ -16,7 +22,9 @@ from db.queries import runs as queries
 _PAGES = 7  # runs whose pages may still wait for the worker; older ones have been filled
 
 
-def write_page(catalogue: Catalogue, run_id: int, path: Path) -> None:
+def write_page(
+    catalogue: Catalogue, run_id: int, path: Path, *, now: datetime | None = None
+) -> None:
     """Write a run's page to `path`, whole or not at all; missing folders are made.
 
     Times are on this machine's clock. Raises `UsageError` for a number that is no run's,
@@ -36,6 +44,7 @@ def write_page(catalogue: Catalogue, run_id: int, path: Path) -> None:
         run=run,
         headline=headline(run, needs(catalogue, run)),
         facts=_facts(run),
+        written=f"{(now or datetime.now(UTC)).astimezone():%A %-d %B, %H:%M}",
         parts=[
             (
                 section,

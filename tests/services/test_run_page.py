@@ -209,6 +209,21 @@ def test_what_was_dismissed_says_so(
     assert "; 10 need you." in page.text
 
 
+def test_a_page_says_when_it_was_written_and_where_the_rest_is(
+    catalogue: Catalogue, seeded: Seeded, tmp_path: Path
+) -> None:
+    """It is the night as it was: what is settled later changes nothing in a file."""
+    path = tmp_path / "run.html"
+    write_page(catalogue, seeded.run_id, path, now=NOW)
+    written = path.read_bytes()
+    when = f"{NOW.astimezone():%A %-d %B, %H:%M}"
+    said = f"Written on {when}: what people have settled since then shows on the page Nightly runs"
+    assert said in Page(written.decode()).text
+    (item, *_) = runs.run_items(catalogue, seeded.run_id, outcomes=("quarantined",))
+    runs.settle(catalogue, item.id, "dismissed")
+    assert path.read_bytes() == written
+
+
 def test_a_run_that_is_none_is_no_page(catalogue: Catalogue, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="no run number 7"):
         write_page(catalogue, 7, tmp_path / "run.html")
