@@ -15,7 +15,6 @@ from catalog_ai.services.deciding import DecisionView
 from catalog_ai.services.evidence import Candidate
 from catalog_ai.services.history import HistoryLine
 from catalog_ai.services.jobs import JobView
-from catalog_ai.services.map import MapView
 from catalog_ai.services.review import Pair, QueueItem, ReviewProgress
 from catalog_ai.services.run_cards import NO_LABEL, card
 from catalog_ai.services.run_sections import Section
@@ -342,26 +341,6 @@ def history_line(line: HistoryLine, now: datetime) -> str:
     note = f"<div class='note'>{escaped(line.note)}</div>" if line.note else ""
     when = ago(line.happened_at, now)
     return f"<div>{words}<span class='muted'>{undone} · {when}</span></div>{note}"
-
-
-def map_colours(view: MapView, by: str) -> list[tuple[str, str, list[int]]]:
-    """Return (name, colour, rows) of each group on the map, the largest first."""
-    if by == "Looks wrong":
-        names = ["Looks wrong" if wrong else "Looks right" for wrong in view.looks_wrong]
-    else:
-        names = view.suggestions if by == "Suggestion" else view.labels
-    groups: dict[str, list[int]] = {}
-    for row, name in enumerate(names):
-        groups.setdefault(name or NO_LABEL, []).append(row)
-    ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
-    return [
-        (
-            name,
-            WRONG_COLOURS.get(name) or (COLOURS[place] if place < len(COLOURS) else OTHER_COLOUR),
-            rows,
-        )
-        for place, (name, rows) in enumerate(ordered)
-    ]
 
 
 def selected_ids(event: Any) -> list[int]:

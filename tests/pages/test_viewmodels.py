@@ -6,11 +6,9 @@ from typing import Any
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
-import numpy as np
 import pytest
 
 from catalog_ai.services.jobs import JobView
-from catalog_ai.services.map import MapView
 from catalog_ai.services.review import Pair, ReviewProgress
 from catalog_ai.services.runs import RunItemView
 from pages._ui import charts, viewmodels
@@ -65,28 +63,6 @@ def test_a_selection_gives_our_ids_never_indices() -> None:
     event = {"selection": {"points": [*points, points[0], {"point_index": 3}]}}
     assert viewmodels.selected_ids(event) == [41, 7]
     assert viewmodels.selected_ids(None) == []
-
-
-def test_no_colour_on_the_map_stands_for_two_labels() -> None:
-    count = len(viewmodels.COLOURS) + 3
-    labels = [f"label {number}" for number in range(count)]
-    view = MapView(
-        product_ids=np.arange(count),
-        x=np.zeros(count, np.float32),
-        y=np.zeros(count, np.float32),
-        skus=labels,
-        labels=labels,
-        suggestions=labels,
-        looks_wrong=np.arange(count) == 2,
-        created_at=NOW,
-        products_now=count,
-        version="v",
-    )
-    colours = [colour for _, colour, _ in viewmodels.map_colours(view, "Label")]
-    named = [colour for colour in colours if colour != viewmodels.OTHER_COLOUR]
-    assert len(named) == len(set(named)) == len(viewmodels.COLOURS)
-    groups = {name: rows for name, _, rows in viewmodels.map_colours(view, "Looks wrong")}
-    assert groups["Looks wrong"] == [2]
 
 
 REFUSED = RunItemView(
