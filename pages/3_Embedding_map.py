@@ -22,7 +22,7 @@ def show() -> None:
             drawn = cache.large(catalogue, map_parts.TOPICS, map_parts.drawing, by, wanted, number)
         if drawn is None:  # another model was made the active one this moment
             st.rerun()
-        map_parts.show_age(catalogue, view, wanted, drawn.sample)
+        map_parts.show_age(catalogue, view, by, wanted, drawn.sample)
         chart, panel = st.columns((3, 1), gap="medium")
         with chart:
             event = st.plotly_chart(

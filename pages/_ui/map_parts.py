@@ -9,7 +9,7 @@ import streamlit as st
 from catalog_ai.services import jobs, map_sample, shop
 from catalog_ai.services import map as maps
 from catalog_ai.services.catalogue import Catalogue
-from catalog_ai.services.map import MapView
+from catalog_ai.services.map import Labels, MapView, Places
 from catalog_ai.services.map_sample import Sample, Wanted
 from catalog_ai.services.run_cards import NO_LABEL
 from pages._ui import cache, map_views, parts, viewmodels
@@ -19,6 +19,7 @@ TOPICS = ("products", "labels", "scores", "models", "projections")
 COLOUR, CATEGORY, WRONG = "map.colour", "map.category", "map.wrong"
 SAMPLE = "map.sample"  # query parameter
 SHOWN = 48
+_DIGITS = 9  # of a number in an address
 
 
 @dataclass(frozen=True)
@@ -31,15 +32,13 @@ class Drawing:
 
 def view(catalogue: Catalogue) -> MapView | None:
     """Return the map under the labels of now; after a decision only that is read anew."""
-    places = cache.large(catalogue, ("projections", "models"), maps.load_places)
-    if places is None:
-        return None
-    labels = cache.large(catalogue, ("products", "scores", "models"), maps.load_labels)
-    return maps.map_view(catalogue, places, labels)
+    places, labels = _kept(catalogue)
+    return None if places is None else maps.map_view(catalogue, places, labels)
 
 
 def drawing(catalogue: Catalogue, by: str, wanted: Wanted, number: int) -> Drawing | None:
     """Return the map as it is to be shown, None where there is none."""
+    _kept(catalogue)  # or they would be the first to be forgotten, and take the longest to read
     shown = cache.large(catalogue, TOPICS, view)
     if shown is None:
         return None
@@ -91,7 +90,7 @@ def choices(shown: MapView) -> tuple[str, Wanted, int]:
     return (
         by or "Label",
         Wanted("" if chosen == NO_LABEL else chosen, only_wrong),
-        int(asked) if asked.isdecimal() else 1,
+        int(asked) if asked.isdecimal() and len(asked) < _DIGITS else 1,
     )
 
 
@@ -105,11 +104,11 @@ def show_sample(number: int) -> None:
     st.query_params[SAMPLE] = str(number)
 
 
-def show_age(catalogue: Catalogue, shown: MapView, wanted: Wanted, sample: Sample) -> None:
+def show_age(catalogue: Catalogue, shown: MapView, by: str, wanted: Wanted, sample: Sample) -> None:
     """Say when the map was drawn, whether products came after it, and what of it can be clicked."""
     text = map_views.age_line(shown, viewmodels.ago(shown.created_at, parts.now()))
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{text}. {map_views.HINT}")
+        st.caption(f"{text}. {map_views.hint(by)}")
         if shown.not_drawn > 0:
             st.caption(f"{viewmodels.count(shown.not_drawn, 'product')} not on it yet.")
             st.button("Draw again", on_click=jobs.enqueue, args=(catalogue, "project"))
@@ -152,3 +151,10 @@ def show_selection(
         more = f", the first {SHOWN} shown" if len(ids) > SHOWN else ""
         st.subheader(f"{viewmodels.count(len(ids), 'product')}{more}")
         parts.cards(found, key="map.selected")
+
+
+def _kept(catalogue: Catalogue) -> tuple[Places | None, Labels | None]:
+    places = cache.large(catalogue, ("projections", "models"), maps.load_places)
+    if places is None:
+        return None, None
+    return places, cache.large(catalogue, ("products", "scores", "models"), maps.load_labels)

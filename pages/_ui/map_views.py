@@ -16,10 +16,6 @@ from pages._ui import map_picture, viewmodels
 from pages._ui.viewmodels import COLOURS, OTHER_COLOUR, WRONG_COLOURS
 
 COLOURINGS = ("Label", "Suggestion", "Looks wrong")
-HINT = (
-    "Click a point for its photo; the lasso above the map takes several. "
-    "A dark ring marks what looks wrong."
-)
 NAMED = 30  # groups of their own in the legend; all beyond are one
 _LONGEST = 24
 _CROWDED = 5_000  # points; then each is smaller
@@ -143,6 +139,12 @@ def _first_sample(sample: Sample, wanted: Wanted) -> str:
     if sample.suspects < sample.wrong:
         first = f"the {sample.suspects:,} most suspicious of {sample.wrong:,} that look wrong"
     return f"{first}, and a sample of the others"
+
+
+def hint(by: str) -> str:
+    """Return what one can do with the map, and what its rings mean where it has any."""
+    said = "Click a point for its photo; the lasso above the map takes several."
+    return said if by == "Looks wrong" else f"{said} A dark ring marks what looks wrong."
 
 
 def age_line(view: MapView, said: str) -> str:

@@ -82,11 +82,16 @@ def test_a_link_opens_a_category(catalogue: Catalogue, seeded: Seeded) -> None:
 
 def test_a_link_opens_what_looks_wrong(seeded: Seeded) -> None:
     query = {"map.wrong": "true", "map.colour": "Looks wrong"}
-    assert legend(opened("Embedding map", **query)) == {"Looks wrong": 6}
+    app = opened("Embedding map", **query)
+    assert legend(app) == {"Looks wrong": 6}
+    assert "dark ring" not in words(app)
+    assert "dark ring" in words(opened("Embedding map"))
 
 
 @pytest.mark.parametrize(
-    "query", [{"map.category": "gone"}, {"map.sample": "x"}, {"map.sample": "-1"}]
+    "query",
+    [{"map.category": "gone"}, *({"map.sample": said} for said in ("x", "-1", "7", "9" * 5_000))],
+    ids=["category", "word", "negative", "beyond", "endless"],
 )
 def test_a_link_that_no_longer_holds_opens_the_whole_map(
     query: dict[str, str], seeded: Seeded
