@@ -255,13 +255,13 @@ def _decide(app: Any, rounds: int) -> dict[str, float]:
 def measure(rounds: int) -> dict[str, dict[str, float]]:
     """Return page or view → milliseconds: median, 95th percentile, first draw."""
     from streamlit.runtime.scriptrunner.script_cache import ScriptCache
-    from streamlit.testing.v1 import AppTest, local_script_runner
+    from streamlit.testing.v1 import AppTest, app_test, local_script_runner
 
     from pages._ui import frame
 
     # As on the server: a page's code is read once, and a cookie is a word, not a mock.
     code = ScriptCache()
-    local_script_runner.ScriptCache = lambda: code
+    local_script_runner.ScriptCache = app_test.ScriptCache = lambda: code
     frame.remembered_name = lambda: ""
     app = AppTest.from_file(str(PROJECT_ROOT / "streamlit_app.py"), default_timeout=600)
     app.run()

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from sqlalchemy.orm import Session
+
 from catalog_ai.services.catalogue import Catalogue, in_plain_words
 from db.commands import claims as commands
 from db.engine import read, write
@@ -19,6 +21,14 @@ class Claims:
 
     mine: tuple[int, ...]
     others: dict[int, str]
+
+
+@dataclass(frozen=True)
+class Following:
+    """The product that a browser session, `holder`, shows after a decision."""
+
+    product_id: int
+    holder: str
 
 
 def claim(
@@ -38,20 +48,29 @@ def claim(
     """
     moment = now or datetime.now(UTC)
     with in_plain_words(), read(catalogue.engine) as session:
-        chosen, others = _choose(
-            queries.claims(session, product_ids, moment), product_ids, holder, most, keep
-        )
-        held = queries.held(session, holder, moment)
+        taken = queries.claims(session, product_ids, holder, moment)
+    chosen, others = _choose(taken, product_ids, holder, most, keep)
+    held = {number: row.until for number, row in taken.items() if row.holder == holder}
     if set(held) == set(chosen) and all(until - moment > _RENEW for until in held.values()):
         return Claims(tuple(chosen), others)
     with in_plain_words(), write(catalogue.engine) as session:
-        chosen, others = _choose(
-            queries.claims(session, product_ids, moment), product_ids, holder, most, keep
-        )
+        taken = queries.claims(session, product_ids, holder, moment)
+        chosen, others = _choose(taken, product_ids, holder, most, keep)
         commands.replace_claims(
             session, chosen, holder=holder, reviewer=reviewer, until=moment + FOR, now=moment
         )
     return Claims(tuple(chosen), others)
+
+
+def go_on(session: Session, following: Following | None, reviewer: str, now: datetime) -> None:
+    """Claim what is shown next, if it is free, within the transaction that stores a decision."""
+    if following is None:
+        return
+    number, holder = following.product_id, following.holder
+    mine, _ = _choose(queries.claims(session, [number], holder, now), [number], holder, 1, None)
+    if mine:
+        who = {"holder": holder, "reviewer": reviewer}
+        commands.replace_claims(session, mine, **who, until=now + FOR, now=now)
 
 
 def _choose(

@@ -8,9 +8,10 @@ from sqlalchemy.orm import Session
 
 from catalog_ai.data.sources import normal_label
 from catalog_ai.errors import ConflictError, UsageError
-from catalog_ai.services import jobs
+from catalog_ai.services import claiming, jobs
 from catalog_ai.services.catalogue import Catalogue, in_plain_words
 from catalog_ai.services.categories import categories, reviewer_name
+from catalog_ai.services.claiming import Following
 from catalog_ai.services.evidence import what_was_done
 from catalog_ai.services.labelling import same_label
 from catalog_ai.services.photos import ensure_thumbnail
@@ -74,12 +75,14 @@ def decide(
     seen_version: int,
     seen_sha256: str,
     note: str = "",
+    following: Following | None = None,
 ) -> Decided:
     """Store what `reviewer` decided about a product as they saw it.
 
     `action` is one of `ACTIONS`; `label` goes with "relabel". `request_key` is made when the card
-    is drawn: sent twice, it is one decision. Raises `UsageError` for a missing name or an unknown
-    label, `ConflictError` where the product changed since it was shown.
+    is drawn: sent twice, it is one decision. `following` is claimed in the same breath. Raises
+    `UsageError` for a missing name or an unknown label, `ConflictError` where the product changed
+    since it was shown.
     """
     reviewer = reviewer_name(reviewer)
     if action not in ACTIONS:
@@ -119,6 +122,7 @@ def decide(
         if chosen is not None:
             decision = _with_label(decision, chosen)
         decided = _store(session, decision, product)
+        claiming.go_on(session, following, reviewer, datetime.now(UTC))
     look_again(catalogue, decided.decision_id, decided.decision_id)
     return decided
 

@@ -103,12 +103,9 @@ def cancel(catalogue: Catalogue, job_id: int) -> None:
 def worker_status(catalogue: Catalogue) -> WorkerStatus:
     """Return whether a worker is running, by its last sign of life, and how many jobs wait."""
     with in_plain_words(), read(catalogue.engine) as session:
-        at_work = queries.last_heartbeat(session, working=True)
-        return WorkerStatus(
-            running=at_work is not None and at_work >= silent_since(),
-            last_seen=queries.last_heartbeat(session),
-            queued=queries.queued_count(session),
-        )
+        at_work, last_seen, queued = queries.heartbeats(session)
+    running = at_work is not None and at_work >= silent_since()
+    return WorkerStatus(running, last_seen, queued)
 
 
 def run_jobs(

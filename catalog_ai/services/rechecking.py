@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from catalog_ai.errors import ConflictError, UsageError
 from catalog_ai.evaluation.side_by_side import interval
-from catalog_ai.services import categories, deciding, review
+from catalog_ai.services import categories, claiming, deciding, review
 from catalog_ai.services.catalogue import Catalogue, in_plain_words
+from catalog_ai.services.claiming import Following
 from catalog_ai.services.deciding import Decided
 from catalog_ai.services.evidence import look_alikes, what_was_done
 from catalog_ai.services.labelling import same_label
@@ -115,10 +116,11 @@ def answer(
     seen_version: int,
     seen_sha256: str,
     note: str = "",
+    following: Following | None = None,
 ) -> Decided:
     """Store what `reviewer` says of a product that is shown again, and whether they agree.
 
-    `action`, `label`, `note` and what was seen are as in `deciding.decide`, about the
+    `action`, `label`, `note`, `following` and what was seen are as in `deciding.decide`, about the
     `Recheck.item`.
     Raises `UsageError` as that does, `ConflictError` where the product changed since.
     """
@@ -141,6 +143,7 @@ def answer(
         number = commands.decide(session, row, product.version, now)
         assert number is not None  # nobody else writes meanwhile, and the version was compared
         claims.release(session, [product.id])
+        claiming.go_on(session, following, reviewer, now)
         recheck_commands.answered(session, first.id, number, agrees=agrees, now=now)
         made = decisions.by_id(session, number)
         assert made is not None

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from db.schema import Claim
@@ -20,16 +21,20 @@ class ClaimRow:
     until: datetime
 
 
-def claims(session: Session, product_ids: Sequence[int], now: datetime) -> dict[int, ClaimRow]:
-    """Return product id → who has it, claims that ran out left aside."""
-    query = select(Claim).where(Claim.product_id.in_(product_ids), Claim.until > now)
-    return {
-        found.product_id: ClaimRow(found.product_id, found.holder, found.reviewer, found.until)
-        for found in session.scalars(query)
-    }
+def claims(
+    session: Session, product_ids: Sequence[int], holder: str, now: datetime
+) -> dict[int, ClaimRow]:
+    """Return product id → who has it, of these and of all that `holder` has.
+
+    Claims that ran out are left aside.
+    """
+    asked = {"product_ids": list(product_ids), "holder": holder, "now": now}
+    return {found.product_id: ClaimRow(*found) for found in session.execute(_claims(), asked)}
 
 
-def held(session: Session, holder: str, now: datetime) -> dict[int, datetime]:
-    """Return product id → until when, of all that somebody has."""
-    query = select(Claim.product_id, Claim.until).where(Claim.holder == holder, Claim.until > now)
-    return dict(session.execute(query).all())
+@cache
+def _claims() -> Select[int, str, str, datetime]:
+    these = Claim.product_id.in_(bindparam("product_ids", expanding=True))
+    return select(Claim.product_id, Claim.holder, Claim.reviewer, Claim.until).where(
+        or_(these, Claim.holder == bindparam("holder")), Claim.until > bindparam("now")
+    )

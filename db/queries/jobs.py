@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from db.schema import Job, Worker
@@ -54,10 +55,18 @@ def queued_count(session: Session) -> int:
     return session.scalar(count) or 0
 
 
-def last_heartbeat(session: Session, *, working: bool = False) -> datetime | None:
-    """Return the latest sign of life of any worker, or of those that did not sign off."""
+def heartbeats(session: Session) -> tuple[datetime | None, datetime | None, int]:
+    """Return the latest sign of life of those that did not sign off, of any, how many jobs wait."""
+    at_work, any_of_them, waiting = session.execute(_heartbeats()).one()
+    return at_work, any_of_them, waiting or 0
+
+
+@cache
+def _heartbeats() -> Select[datetime | None, datetime | None, int]:
     latest = select(func.max(Worker.heartbeat_at))
-    return session.scalar(latest.where(Worker.stopped_at.is_(None)) if working else latest)
+    at_work = latest.where(Worker.stopped_at.is_(None))
+    waiting = select(func.count()).select_from(Job).where(Job.state == "queued")
+    return select(*(part.scalar_subquery() for part in (at_work, latest, waiting)))
 
 
 def _silent_workers(session: Session, silent_since: datetime) -> set[int]:

@@ -10,7 +10,7 @@ import streamlit as st
 from catalog_ai.errors import CatalogError
 from catalog_ai.services import claiming, deciding, rechecking
 from catalog_ai.services.catalogue import Catalogue
-from catalog_ai.services.claiming import Claims
+from catalog_ai.services.claiming import Claims, Following
 from catalog_ai.services.deciding import Decided
 from catalog_ai.services.review import QueueItem
 from pages._ui import frame
@@ -114,6 +114,7 @@ def decide(
         "seen_version": item.version,
         "seen_sha256": item.image_sha256,
         "note": str(st.session_state.get(note_key(item)) or ""),
+        "following": None if following is None else Following(following, holder()),
     }
     try:
         if again is not None:
@@ -123,7 +124,7 @@ def decide(
     except CatalogError as error:
         say_error(error)
         return
-    st.session_state[note_key(item)] = ""
+    st.session_state.pop(note_key(item), None)
     _decided(decided)
     go_on(following)
 

@@ -39,7 +39,6 @@ def decide(page: Page, key: str) -> str:
     before = shown(page)
     page.keyboard.press(key)
     expect(page.locator(f".facts:not([data-sku='{before}'])")).to_be_visible()
-    idle(page)  # a key that is pressed while a card is drawn is still about the one before
     return before
 
 
@@ -79,6 +78,36 @@ def test_a_hundred_decisions_by_keyboard_alone(
     page.keyboard.press("z")
     expect(page.get_by_text(f"Undone: {decided[-1]}")).to_be_visible()
     assert not errors
+
+
+def test_who_types_faster_than_pages_come_decides_about_what_is_seen(
+    page: Page, dashboard: str, catalogue: Catalogue
+) -> None:
+    page.goto(f"{dashboard}/Review_labels")
+    name(page, "Ana")
+    page.evaluate(
+        """() => {
+          window.typed = [];
+          const seen = () => document.querySelector(".facts").dataset.sku;
+          document.addEventListener("keydown", (event) => window.typed.push(seen()), true);
+        }"""
+    )
+    before = len(made(catalogue))
+    for number in range(60):
+        page.keyboard.press("qn"[number % 2])
+        page.wait_for_timeout(25 * (number % 5))
+    page.keyboard.down("q")
+    for _ in range(10):
+        page.keyboard.down("q")  # held: the browser says that it repeats
+    page.keyboard.up("q")
+    idle(page)
+    seen = list(dict.fromkeys(page.evaluate("window.typed")))
+    rows = made(catalogue)[before:]
+    assert len(rows) >= 3, "presses do not keep the next card from coming"
+    with read(catalogue.engine) as session:
+        decided = [session.get_one(Product, row.product_id).sku for row in rows]
+    assert decided == seen[: len(decided)]
+    assert len(seen) - len(decided) <= 1, "each card that was seen is decided, but for the last"
 
 
 def test_two_people_share_a_queue(

@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from catalog_ai.services import review
 from catalog_ai.services.catalogue import Catalogue
-from catalog_ai.services.claiming import Claims, claim
+from catalog_ai.services.claiming import Claims, Following, claim
 from catalog_ai.services.deciding import decide
 from db.engine import read
 from db.schema import Claim
@@ -90,3 +90,46 @@ def test_eight_at_once_have_eight_products(catalogue: Catalogue, seeded: Seeded)
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda who: ask(catalogue, ids, f"r{who}").mine, range(8)))
     assert sorted(number for mine in found for number in mine) == sorted(ids[:8])
+
+
+def go_on(catalogue: Catalogue, product_id: int, following: int) -> None:
+    """Keep a product's label as Ana, in a window of hers that shows another one next."""
+    item = review.product_item(catalogue, product_id)
+    assert item is not None
+    decide(
+        *(catalogue, product_id, "keep"),
+        reviewer="Ana",
+        request_key=f"keep-{product_id}",
+        seen_version=item.version,
+        seen_sha256=item.image_sha256,
+        following=Following(following, "Ana"),
+    )
+
+
+def holders(catalogue: Catalogue) -> dict[int, str]:
+    with read(catalogue.engine) as session:
+        return dict(session.execute(select(Claim.product_id, Claim.holder)).all())
+
+
+def test_a_decision_claims_what_comes_next(catalogue: Catalogue, seeded: Seeded) -> None:
+    first, second, third = seeded.wrong_ids[:3]
+    claim(catalogue, [first], holder="Ana", reviewer="Ana")
+    claim(catalogue, [third], holder="Ben", reviewer="Ben")
+    go_on(catalogue, first, second)
+    assert holders(catalogue) == {second: "Ana", third: "Ben"}
+    before = claimed_until(catalogue, second)
+    assert claim(catalogue, [second], holder="Ana", reviewer="Ana").mine == (second,)
+    assert claimed_until(catalogue, second) == before, "what is mine already is not written again"
+
+
+def test_a_decision_takes_nothing_from_anybody(catalogue: Catalogue, seeded: Seeded) -> None:
+    first, second = seeded.wrong_ids[:2]
+    claim(catalogue, [first], holder="Ana", reviewer="Ana")
+    claim(catalogue, [second], holder="Ben", reviewer="Ben")
+    go_on(catalogue, first, second)
+    assert holders(catalogue) == {second: "Ben"}
+
+
+def claimed_until(catalogue: Catalogue, product_id: int) -> datetime:
+    with read(catalogue.engine) as session:
+        return session.get_one(Claim, product_id).until

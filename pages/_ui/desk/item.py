@@ -8,21 +8,11 @@ from catalog_ai.services import history, rechecking, review
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.review import Filter, QueueItem, QueuePage, Sort
 from pages._ui import cache, frame, parts, sheet_views, state, viewmodels
-from pages._ui.desk import address, sheet, tiles
+from pages._ui.desk import address, keys, sheet, tiles
 from pages._ui.desk.filters import TOPICS
 
 PER_PAGE = 16
-KEYS = {
-    "Q": "keep the label",
-    "W": "accept the suggestion",
-    "1 to 9": "choose the candidate with that number",
-    "E": "not a product photo",
-    "N": "needs a second look, by somebody else",
-    "← →": "the item before, the next one",
-    "Z": "undo what you did last",
-    "F": "the photo in full size",
-    "H": "this list",
-}
+_HISTORY = "review.history"
 
 
 @dataclass(frozen=True)
@@ -37,6 +27,11 @@ class _Place:
     following: int | None
     other: str = ""
     again: int | None = None
+
+    @property
+    def card(self) -> str:
+        """The name of the card that the browser shows."""
+        return keys.card(self.item, self.again)
 
 
 def show(catalogue: Catalogue, wanted: Filter, sort: Sort) -> None:
@@ -58,18 +53,23 @@ def show(catalogue: Catalogue, wanted: Filter, sort: Sort) -> None:
             st.html(f"<div class='hero'>{viewmodels.photo(place.item.image)}</div>")
             _show_closer(catalogue, place.item)
         with facts:
-            st.html(viewmodels.facts(place.item))
+            st.html(f"<div data-card='{place.card}'>{viewmodels.facts(place.item)}</div>")
             _show_buttons(catalogue, place)
             st.html(viewmodels.twin(place.item) + viewmodels.alikes(place.item))
     _show_history(catalogue, place)
     _show_tiles(page, place.item)
+    keys.guard()
 
 
 def _show_history(catalogue: Catalogue, place: _Place) -> None:
     """Show what happened to the product: deliveries and decisions."""
     if place.again is not None:
         return  # it would tell what was decided the first time
-    with st.expander("History", icon=":material/history:"):
+    # Only who opens it pays for it; it stays open from one product to the next.
+    history_of = st.expander("History", icon=":material/history:", key=_HISTORY, on_change="rerun")
+    if not history_of.open:
+        return
+    with history_of:
         lines = cache.cached(catalogue, (*TOPICS, "runs"), history.history, place.item.product_id)
         now = parts.now()
         if not lines:
@@ -147,7 +147,7 @@ def _show_closer(catalogue: Catalogue, item: QueueItem) -> None:
         if st.button("Full size", icon=":material/zoom_in:", shortcut="F", type="tertiary"):
             _zoom(catalogue, item)
         if st.button("Keys", icon=":material/keyboard:", shortcut="H", type="tertiary"):
-            _show_keys()
+            keys.show()
     known = viewmodels.attributes(item)
     if known:
         st.html(known)
@@ -158,16 +158,6 @@ def _zoom(catalogue: Catalogue, item: QueueItem) -> None:
     photos = review.photos(catalogue, item.product_id)
     st.caption(viewmodels.plain(" · ".join(part for part in (item.sku, item.title) if part)))
     st.html(f"<div class='zoom'>{''.join(viewmodels.photo(path) for path in photos)}</div>")
-
-
-@st.dialog("Keys")
-def _show_keys() -> None:
-    st.html(
-        "<dl class='attributes'>"
-        + "".join(f"<dt><b>{key}</b></dt><dd>{words}</dd>" for key, words in KEYS.items())
-        + "</dl>"
-    )
-    st.caption("They do nothing while you type.")
 
 
 def _show_buttons(catalogue: Catalogue, place: _Place) -> None:
@@ -188,6 +178,7 @@ def _show_buttons(catalogue: Catalogue, place: _Place) -> None:
             st.button(
                 viewmodels.plain(words),
                 shortcut=key,
+                key=keys.button(action, place.card),
                 type="primary" if action == "accept" else "secondary",
                 args=(catalogue, item, following, action, None, place.again),
                 **common,
@@ -195,7 +186,7 @@ def _show_buttons(catalogue: Catalogue, place: _Place) -> None:
     with st.container(horizontal=True, gap="small"):
         for number, candidate in enumerate(item.candidates, 1):
             args = (catalogue, item, following, "relabel", candidate.label, place.again)
-            key = f"review.choice.{number}"
+            key = keys.button(str(number), place.card)
             words = viewmodels.plain(viewmodels.candidate(candidate))
             st.button(words, shortcut=str(number), args=args, key=key, **common)
     with st.container(horizontal=True, gap="small"):
@@ -251,6 +242,7 @@ def _show_bar(catalogue: Catalogue, page: QueuePage, place: _Place | None) -> No
             st.button(
                 words,
                 shortcut=arrow,
+                key=keys.button(arrow, place.card if place else ""),
                 type="tertiary",
                 disabled=target is None,
                 on_click=state.go_on if place is None or place.again is None else state.leave,
