@@ -129,8 +129,9 @@ def test_bench_says_what_needs_photos(project: Project) -> None:
     done = project.make("bench", CATALOG_TEST_PHOTOS="")
     assert done.returncode == 0
     assert "CATALOG_TEST_PHOTOS=/path/to/them make bench" in done.stdout
-    names = ("review_queue", "inference", "label_scores", "pages --products 5000,100000")
-    assert project.calls()[-4:] == [f"-m benchmarks.{name}" for name in names]
+    names = ("inference", "label_scores", "batches", "pages --products 5000,100000")
+    names = ("review_queue", *names)
+    assert project.calls()[-5:] == [f"-m benchmarks.{name}" for name in names]
 
 
 @pytest.mark.parametrize("photos", [True, False])

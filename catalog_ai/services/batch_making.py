@@ -1,7 +1,7 @@
 """Store a batch: its own row, and a decision for each of its products."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,10 +13,11 @@ from catalog_ai.services.batch_outcome import Outcome, Tally, batch_words, remem
 from catalog_ai.services.labelling import same_label
 from db.commands import decisions as commands
 from db.commands import rechecks
+from db.commands.at_once import Signed
 from db.commands.batches import add_batch
 from db.commands.decisions import NewDecision
 from db.queries import decisions as queries
-from db.queries.batches import Member, Subject
+from db.queries.batches import Subject
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,9 @@ class Maker:
             request_key=self._key(subject.id),
         )
 
-    def undo(self, subject: Subject, before: Member) -> NewDecision:
-        """Return the decision that takes another back."""
-        key = self._key(subject.id)
-        return deciding.taking_back(before, subject, reviewer=self.reviewer, request_key=key)
+    def signed(self, batch_id: int) -> Signed:
+        """Return what decisions that are made in one statement have in common."""
+        return Signed(batch_id, self.reviewer, self.now)
 
     def _key(self, product_id: int) -> str:
         """Return the key of one product's decision: 64 characters, however long the batch's is."""
@@ -62,22 +62,21 @@ class Maker:
 def store(
     session: Session,
     kind: str,
-    decisions: Sequence[NewDecision],
     tally: Tally,
     by: Maker,
+    decide: Callable[[int], None],
     parameters: dict[str, Any] | None = None,
     *,
     words: str = "",
     undoes_id: int | None = None,
 ) -> Outcome:
-    """Store decisions as one batch and return what it did; without any, there is no batch.
+    """Store a batch, whose decisions `decide` makes of its id, and return what it did.
 
-    But one that undoes another is stored in any case: it may have given back more than labels.
+    Where the tally counts no change there is no batch. But one that undoes another is stored in any
+    case: it may give back more than labels.
     """
-    for decision in decisions:
-        tally.done(decision.label_before, decision.label_after, decision.state_after)
     outcome = tally.outcome(words=words)
-    if not decisions and undoes_id is None:
+    if not outcome.products and undoes_id is None:
         return outcome
     before = queries.last_id(session) or 0
     batch_id = add_batch(
@@ -91,7 +90,19 @@ def store(
         by.now,
         undoes_id,
     )
-    stored = commands.decide_many(session, decisions, batch_id, by.now)
-    rechecks.pick(session, stored)
+    decide(batch_id)
     numbers = before + 1, queries.last_id(session) or 0
     return replace(tally.outcome(batch_id, words), decisions=numbers)
+
+
+def store_each(
+    session: Session, kind: str, decisions: Sequence[NewDecision], tally: Tally, by: Maker
+) -> Outcome:
+    """Store decisions that people made photo by photo, as one batch."""
+
+    def decide(batch_id: int) -> None:
+        rechecks.pick(session, commands.decide_many(session, decisions, batch_id, by.now))
+
+    for decision in decisions:
+        tally.done(decision.label_before, decision.label_after, decision.state_after)
+    return store(session, kind, tally, by, decide)

@@ -8,7 +8,7 @@ from typing import Any
 from db.queries.batches import BatchRow
 
 NO_LABEL = "no label"
-_LEFT_KEPT = 200  # rows of what was left alone that a batch remembers
+LEFT_KEPT = 200  # rows of what was left alone that a batch remembers
 _NAMED = 3  # categories that a line names
 
 
@@ -58,15 +58,19 @@ class Tally:
         self._left: list[Left] = []
         self._left_count = 0
 
-    def done(self, before: str | None, after: str | None, state: str) -> None:
-        """Count a product that the batch changes."""
-        self._changes[before, after, state] += 1
+    def done(self, before: str | None, after: str | None, state: str, count: int = 1) -> None:
+        """Count products that the batch changes."""
+        self._changes[before, after, state] += count
 
     def leave(self, product_id: int, sku: str, reason: str) -> None:
         """Count a product that the batch leaves alone."""
         self._left_count += 1
-        if len(self._left) < _LEFT_KEPT:
+        if len(self._left) < LEFT_KEPT:
             self._left.append(Left(product_id, sku, reason))
+
+    def leave_others(self, count: int) -> None:
+        """Count further products that the batch leaves alone, unnamed: `LEFT_KEPT` are enough."""
+        self._left_count += count
 
     def outcome(self, batch_id: int | None = None, words: str = "") -> Outcome:
         """Return what was counted; `words` in the place of those that name each change."""

@@ -1,21 +1,22 @@
 """Take a batch back: every product of it that is still as the batch left it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
 from catalog_ai.errors import ConflictError, UsageError
 from catalog_ai.services import categories, deciding, renaming
 from catalog_ai.services.batch_making import Maker, store
-from catalog_ai.services.batch_outcome import Outcome, Tally, outcome_of
+from catalog_ai.services.batch_outcome import LEFT_KEPT, Outcome, Tally, outcome_of
 from catalog_ai.services.catalogue import Catalogue, in_plain_words
+from catalog_ai.services.labelling import same_label
+from db.commands import at_once
 from db.engine import read, write
 from db.queries import batches as queries
 from db.queries import decisions as decision_queries
-from db.queries.batches import BatchRow, Member, Subject
+from db.queries import restorable
+from db.queries.batches import BatchRow, Member
 
-_AT_ONCE = 500  # decisions looked at at once
-_NO_MODEL = 0  # no model has this id: what is suggested now does not matter here
 Also = Callable[[Session, BatchRow], None]
 # What a kind of batch changed beside labels, and how it is changed back.
 _ALSO: dict[str, Also] = {"rename": renaming.forget_renaming}
@@ -24,9 +25,7 @@ _ALSO: dict[str, Also] = {"rename": renaming.forget_renaming}
 def preview_undo(catalogue: Catalogue, batch_id: int) -> Outcome:
     """Return what undoing a batch would give back and leave alone. Raises as `undo_batch` does."""
     with in_plain_words(), read(catalogue.engine) as session:
-        batch, tally = _undoable(session, batch_id), Tally()
-        for _, before in _restorable(session, batch, tally):
-            tally.done(before.label_after, before.label_before, before.state_before)
+        tally, _ = _foretell(session, _undoable(session, batch_id))
         return tally.outcome()
 
 
@@ -51,12 +50,12 @@ def undo_batch(
             return outcome_of(stored)
         batch = _undoable(session, batch_id)
         also = also or _ALSO.get(batch.kind)
-        tally, by = Tally(), Maker(None, reviewer, request_key)
-        decisions = [by.undo(*found) for found in _restorable(session, batch, tally)]
-        if not decisions and also is None:
+        by, (tally, same) = Maker(None, reviewer, request_key), _foretell(session, batch)
+        if not tally.outcome().products and also is None:
             return tally.outcome()
         outcome = store(
-            *(session, "undo", decisions, tally, by),
+            *(session, "undo", tally, by),
+            lambda undo_id: at_once.take_back(session, batch.id, same, by.signed(undo_id)),
             words=f"Undone: {batch.words}",
             undoes_id=batch.id,
         )
@@ -77,38 +76,28 @@ def _undoable(session: Session, batch_id: int) -> BatchRow:
     return batch
 
 
-def _restorable(
-    session: Session, batch: BatchRow, tally: Tally
-) -> Iterator[tuple[Subject, Member]]:
-    """Yield products with the decision that can be taken back; leave the others alone."""
-    after = 0
-    while part := queries.members(session, batch.id, after=after, limit=_AT_ONCE):
-        after = part[-1].id
-        ids = [before.product_id for before in part]
-        subjects = {one.id: one for one in queries.subjects(session, _NO_MODEL, ids)}
-        standing = queries.standing_ids(session, ids)
-        overtaken = [one.product_id for one in part if standing.get(one.product_id) != one.id]
-        last = decision_queries.standing(session, overtaken)
-        for before in part:
-            subject = subjects[before.product_id]
-            reason = _why_not(subject, before, standing.get(subject.id), last.get(subject.id))
-            if reason:
-                tally.leave(subject.id, subject.sku, reason)
-            else:
-                yield subject, before
+def _foretell(session: Session, batch: BatchRow) -> tuple[Tally, list[tuple[str, str]]]:
+    """Return what can be given back and what is left alone, and labels of the feed that are one."""
+    found = restorable.spelled_otherwise(session, batch.id)
+    same = [(now, then) for now, then in found if same_label(now, then)]
+    tally, back = Tally(), restorable.counts(session, batch.id, same)
+    for one in back:
+        tally.done(one.label, one.before, one.state, one.count)
+    left = restorable.size(session, batch.id) - sum(one.count for one in back)
+    if left:
+        named = restorable.others(session, batch.id, same, LEFT_KEPT)
+        last = decision_queries.standing(session, [one.product_id for one in named])
+        for before in named:
+            reason = _why_not(before, last.get(before.product_id))
+            tally.leave(before.product_id, before.sku, reason)
+        tally.leave_others(left - len(named))
+    return tally, same
 
 
-def _why_not(
-    subject: Subject,
-    before: Member,
-    standing: int | None,
-    last: decision_queries.DecisionRow | None,
-) -> str:
-    """Return why a decision cannot be taken back, "" where it can."""
+def _why_not(before: Member, last: decision_queries.DecisionRow | None) -> str:
+    """Return why a decision cannot be taken back; `last` stands for its product now."""
     if before.undone_by:
         return f"{before.undone_by} took this one back already."
-    if standing != before.id and last is not None:
+    if last is not None and last.id != before.id:
         return f"{deciding.done_when(last)}."
-    if not deciding.is_as_left(subject, before):
-        return "Another label or photo was delivered since."
-    return ""
+    return "Another label or photo was delivered since."

@@ -8,9 +8,11 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import String, cast, delete, insert, literal, select, update
+from sqlalchemy import and_, case, delete, false, literal, or_, select, true, update
 from sqlalchemy.orm import Session
 
+from db.commands import at_once
+from db.commands.at_once import Signed
 from db.pieces import in_parts
 from db.schema import Assessment, Category, Decision, LabelScore, Product, UtcDateTime
 
@@ -48,30 +50,12 @@ def relabel_all(
 ) -> int:
     """Give `to` to every product that carries one of `labels`; return how many there were.
 
-    Each gets a row among the decisions. No review was made: the state stays as it is, and neither
-    score nor suggestion is noted.
+    Each gets a row among the decisions, of which none is a review.
     """
     changed = 0
     for part in in_parts(labels):
-        carries = Product.label_current.in_(part)
-        values = {
-            "product_id": Product.id,
-            "action": literal("relabel"),
-            "label_given": Product.label_given,
-            "label_before": Product.label_current,
-            "label_after": literal(to, String),
-            "state_before": Product.review_state,
-            "state_after": Product.review_state,
-            "image_sha256": Product.image_sha256,
-            "reviewer": literal(reviewer, String),
-            "note": literal("", String),
-            "request_key": literal(f"batch-{batch_id}-", String) + cast(Product.id, String),
-            "decided_at": literal(now, UtcDateTime),
-            "batch_id": literal(batch_id),
-        }
-        rows = select(*values.values()).where(carries).order_by(Product.id)
-        session.execute(insert(Decision).from_select(list(values), rows, include_defaults=False))
-        done = session.execute(_relabel(to, now).where(carries))
+        at_once.note_relabelling(session, part, to, Signed(batch_id, reviewer, now))
+        done = session.execute(_relabel(to, now).where(Product.label_current.in_(part)))
         changed += done.rowcount  # type: ignore[attr-defined]
     return changed
 
@@ -101,17 +85,42 @@ def rename_in_scores(session: Session, names: Collection[str], to: str) -> None:
     What they take for `names` they then take for `to`: a product that carries it is right.
     """
     for part in in_parts(names):
-        for column in (LabelScore.label, LabelScore.suggestion):
-            session.execute(update(LabelScore).where(column.in_(part)).values({column: to}))
-    session.execute(
-        update(LabelScore)
-        .where(LabelScore.label == to, LabelScore.suggestion == to)
-        .values(looks_wrong=False)
-    )
-    make_known(session, [to])
+        _rename_in_scores(session, part, to)
     given_up = set(names)
     for assessment in session.scalars(select(Assessment)):
         assessment.classes = [to if name in given_up else name for name in assessment.classes]
+
+
+def _rename_in_scores(session: Session, names: list[str], to: str) -> None:
+    """In two statements, for each looks at all scores: of who carries `names`, of the others."""
+    label, suggestion = LabelScore.label, LabelScore.suggestion
+    means_it = suggestion.in_([*names, to])
+    session.execute(
+        update(LabelScore)
+        .where(label.in_(names))
+        .values(
+            label=to,
+            suggestion=case((means_it, to), else_=suggestion),
+            looks_wrong=case((means_it, false()), else_=LabelScore.looks_wrong),
+            known_label=True,
+        )
+    )
+    is_it = label == to
+    session.execute(
+        update(LabelScore)
+        .where(
+            or_(
+                suggestion.in_(names),
+                and_(is_it, LabelScore.known_label.is_(False)),
+                and_(is_it, suggestion == to, LabelScore.looks_wrong.is_(True)),
+            )
+        )
+        .values(
+            suggestion=case((means_it, to), else_=suggestion),
+            looks_wrong=case((and_(is_it, means_it), false()), else_=LabelScore.looks_wrong),
+            known_label=case((is_it, true()), else_=LabelScore.known_label),
+        )
+    )
 
 
 def make_known(session: Session, labels: Collection[str]) -> None:

@@ -66,7 +66,6 @@ def decide_many(
     Return their ids.
 
     The products must have been read in this same transaction: in it nobody else can change them.
-    Nobody needs to look at them any more.
     """
     table = cast(Table, Decision.__table__)
     same = {"batch_id": batch_id, "decided_at": now}
@@ -76,6 +75,12 @@ def decide_many(
     for start in range(0, len(decisions), _AT_ONCE):
         part = decisions[start : start + _AT_ONCE]
         stored += session.scalars(add, [vars(decision) | same for decision in part])
+    take_effect(session, batch_id, now)
+    return stored
+
+
+def take_effect(session: Session, batch_id: int, now: datetime) -> None:
+    """Let the products of a batch be what its decisions say; nobody needs to look at them now."""
     session.execute(
         update(Product)
         .where(Product.id == Decision.product_id, Decision.batch_id == batch_id)
@@ -93,4 +98,3 @@ def decide_many(
         .where(Claim.product_id.in_(decided))
         .execution_options(synchronize_session=False)
     )
-    return stored

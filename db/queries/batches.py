@@ -5,13 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, null, select
+from sqlalchemy import ColumnElement, Select, func, null, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from db.pieces import in_parts
 from db.queries.review import fresh
 from db.queries.wanted import SCORED, Filter, conditions, needs_score
 from db.schema import Batch, Decision, LabelScore, Product
+
+Pairs = Collection[tuple[str, str]]  # two spellings of a label; "" stands for none
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ class Member:
     image_sha256: str
     suggestion: str | None
     score: float | None
+    sku: str
     undone_by: str
 
 
@@ -93,22 +96,6 @@ def latest(session: Session, limit: int | None = 20) -> list[BatchRow]:
     """Return batches, the newest first; `limit` None for all."""
     query = _batches().order_by(Batch.id.desc()).limit(limit)
     return [_row(*found) for found in session.execute(query)]
-
-
-def members(
-    session: Session, batch_id: int, *, after: int = 0, limit: int | None = None
-) -> list[Member]:
-    """Return the decisions of a batch by number, beyond `after`."""
-    undo = aliased(Decision)
-    names = [name for name in Member.__dataclass_fields__ if name != "undone_by"]
-    query = (
-        select(*(getattr(Decision, name) for name in names), func.coalesce(undo.reviewer, ""))
-        .outerjoin(undo, undo.undoes_id == Decision.id)
-        .where(Decision.batch_id == batch_id, Decision.id > after)
-        .order_by(Decision.id)
-        .limit(limit)
-    )
-    return [Member(*found) for found in session.execute(query)]
 
 
 def subjects(session: Session, model_version_id: int, ids: Sequence[int]) -> list[Subject]:
@@ -137,16 +124,12 @@ def groups(
     """Return what is wanted by label and, where asked for, by suggestion, the most first."""
     suggestion: Any = LabelScore.suggestion if by_suggestion else null()
     counts = func.count()
-    query: Select[Any] = select(
-        *(Product.label_current, suggestion),
-        *(counts, func.sum(Product.id), func.sum(Product.version)),
-    ).select_from(Product)
-    if by_suggestion or wanted.queue in SCORED or needs_score(wanted):
-        outer = wanted.queue not in SCORED
-        query = query.join(LabelScore, fresh(model_version_id), isouter=outer)
-    query = query.where(*conditions(wanted, model_version_id))
-    for part in in_parts(sorted(without)):
-        query = query.where(Product.id.not_in(part))
+    columns = (Product.label_current, suggestion, counts, func.sum(Product.id))
+    query = wanted_rows(
+        *([*columns, func.sum(Product.version)], model_version_id, wanted),
+        scores=by_suggestion,
+        without=without,
+    )
     by = (
         (Product.label_current, LabelScore.suggestion)
         if by_suggestion
@@ -159,20 +142,46 @@ def groups(
     ]
 
 
-def standing_ids(session: Session, product_ids: Sequence[int]) -> dict[int, int]:
-    """Return product id → number of its latest decision that was not taken back."""
-    undo = aliased(Decision)
-    query = (
-        select(Decision.product_id, func.max(Decision.id))
-        .outerjoin(undo, undo.undoes_id == Decision.id)
-        .where(Decision.action != "undo", undo.id.is_(None))
-        .group_by(Decision.product_id)
+def unsuggested(
+    session: Session,
+    model_version_id: int,
+    wanted: Filter,
+    *,
+    without: Collection[int] = (),
+    limit: int,
+) -> list[tuple[int, str]]:
+    """Return number and SKU of the first that are wanted and for which nothing is suggested."""
+    query = wanted_rows(
+        *([Product.id, Product.sku], model_version_id, wanted), scores=True, without=without
     )
-    found: dict[int, int] = {}
-    for part in in_parts(product_ids):
-        rows = session.execute(query.where(Decision.product_id.in_(part)))
-        found.update((product_id, decision_id) for product_id, decision_id in rows)
-    return found
+    query = query.where(LabelScore.suggestion.is_(None)).order_by(Product.id).limit(limit)
+    return [(number, sku) for number, sku in session.execute(query)]
+
+
+def wanted_rows(
+    columns: list[Any],
+    model_version_id: int,
+    wanted: Filter,
+    *,
+    scores: bool,
+    without: Collection[int],
+) -> Select[Any]:
+    """Return a query for what is wanted, but for `without`; with what is said of it by `scores`."""
+    query: Select[Any] = select(*columns).select_from(Product)
+    if scores or wanted.queue in SCORED or needs_score(wanted):
+        outer = wanted.queue not in SCORED
+        query = query.join(LabelScore, fresh(model_version_id), isouter=outer)
+    query = query.where(*conditions(wanted, model_version_id))
+    for part in in_parts(sorted(without)):
+        query = query.where(Product.id.not_in(part))
+    return query
+
+
+def one_label(one: Any, other: Any, same: Pairs) -> ColumnElement[bool]:
+    """Return the condition that two columns hold one label: by letters, or as a pair of `same`."""
+    one, other = func.coalesce(one, ""), func.coalesce(other, "")
+    spelled = [tuple_(one, other).in_(part) for part in in_parts(same)]
+    return or_(one == other, *spelled)
 
 
 def _batches() -> Select[Any]:

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import insert, select, update
 
 from catalog_ai.errors import ConflictError, UsageError
-from catalog_ai.services import batching, deciding, review
+from catalog_ai.services import batch_undo, batching, deciding, review
 from catalog_ai.services.batching import (
     Outcome,
     Seen,
@@ -230,6 +230,47 @@ def test_undo_of_more_than_one_list_of_ids(
     undone = undo(catalogue, done.batch_id)
     assert (undone.products, undone.left_count) == (1_197, 3)
     assert standing(catalogue) == start
+
+
+def test_of_many_that_cannot_be_undone_the_first_are_told(
+    catalogue: Catalogue, seeded: Seeded
+) -> None:
+    """A later batch about the same products: all of it stands, and says who made it."""
+    wanted = Filter("all")
+    batches = []
+    for action, name in (("keep", "Ana"), ("second_look", "Cleo"), ("not_product", "Dan")):
+        shown = preview(catalogue, wanted, action)
+        done = decide_all(
+            *(catalogue, wanted, action), shown=shown, reviewer=name, request_key=action
+        )
+        batches.append(done.batch_id or 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(batch_undo, "LEFT_KEPT", 5)
+        foretold = preview_undo(catalogue, batches[1])
+    assert (len(foretold.left), foretold.left_count) == (5, 24)
+    assert {row.reason for row in foretold.left} == {
+        "Dan marked it as not a product photo just now."
+    }
+    before = standing(catalogue)
+    assert undo(catalogue, batches[1]).batch_id is None
+    assert standing(catalogue) == before
+    undo(catalogue, batches[2], "last")
+    assert undo(catalogue, batches[1], "now it is the last").products == 24
+    assert {state for _, state in standing(catalogue).values()} == {"kept"}
+
+
+def test_the_feeds_label_in_other_letters_is_no_other_label(
+    catalogue: Catalogue, seeded: Seeded, before: dict[int, tuple[str | None, str]], batch: int
+) -> None:
+    first, second = seeded.wrong_ids[:2]
+    with write(catalogue.engine) as session:
+        label = session.get_one(Product, first).label_given or ""
+        for product_id, given in ((first, f" {label.upper()} "), (second, "parka")):
+            product = update(Product).where(Product.id == product_id)
+            session.execute(product.values(label_given=given))
+    done = undo(catalogue, batch)
+    assert [row.product_id for row in done.left] == [second]
+    assert standing(catalogue)[first] == before[first]
 
 
 def test_undoing_a_renaming_gives_the_name_back(

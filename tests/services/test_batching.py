@@ -11,11 +11,12 @@ from sqlalchemy import func, insert, select, update
 
 from catalog_ai.errors import ConflictError, UsageError
 from catalog_ai.services import batching, deciding, jobs, review
+from catalog_ai.services.batch_outcome import LEFT_KEPT
 from catalog_ai.services.batching import Outcome, Seen, decide_all, decide_sheet, preview
 from catalog_ai.services.catalogue import Catalogue, revision
 from catalog_ai.services.review import Filter
 from db.commands import rechecks
-from db.commands.decisions import decide_many
+from db.commands.decisions import take_effect
 from db.engine import read, write
 from db.schema import Batch, Claim, Decision, LabelScore, Product, Recheck
 from tests.helpers import Seeded
@@ -332,6 +333,76 @@ def test_who_is_found_is_settled_before_the_first_is_decided(
     assert done.products == 2
 
 
+def test_a_label_in_other_letters_is_kept_as_it_is_written(
+    catalogue: Catalogue, seeded: Seeded
+) -> None:
+    """No database knows which spellings are one label."""
+    ids, says = seeded.wrong_ids, suggested(catalogue)
+    spelled = {ids[0]: says[ids[0]].upper(), ids[1]: f"  {says[ids[1]]}"}
+    with write(catalogue.engine) as session:
+        for product_id, label in spelled.items():
+            product = update(Product).where(Product.id == product_id)
+            session.execute(product.values(label_current=label))
+            score = update(LabelScore).where(LabelScore.product_id == product_id)
+            session.execute(score.values(label=label))
+    shown = preview(catalogue, Filter("wrong"), "accept")
+    done = bulk(catalogue, "accept", wanted=Filter("wrong"), shown=shown)
+    after = standing(catalogue)
+    for product_id in ids:
+        kept = spelled.get(product_id)
+        expected = (kept, "kept", 2) if kept else (says[product_id], "changed", 2)
+        assert after[product_id] == expected
+    actions = {row.product_id: row.action for row in made(catalogue)}
+    assert actions == {i: "keep" if i in spelled else "accept" for i in ids}
+    assert set(done.changes) == set(shown.changes)
+    bulk(catalogue, "relabel", says[ids[0]], wanted=Filter("decided"), request_key="again")
+    last = {row.product_id: (row.action, row.label_after) for row in made(catalogue)}
+    assert last[ids[0]] == ("keep", spelled[ids[0]])
+
+
+def test_decisions_of_a_bulk_change_are_as_if_made_one_by_one(
+    catalogue: Catalogue, seeded: Seeded
+) -> None:
+    unjudged = seeded.product_ids[-1]
+    with write(catalogue.engine) as session:
+        score = update(LabelScore).where(LabelScore.product_id == unjudged)
+        session.execute(score.values(image_sha256="old"))
+        products = {row.id: row for row in session.scalars(select(Product))}
+        scores = {row.product_id: row for row in session.scalars(select(LabelScore))}
+    done = bulk(catalogue, "not_product", reviewer=" Ana  B ")
+    rows = made(catalogue)
+    assert [row.product_id for row in rows] == sorted(products)
+    for row in rows:
+        product, said = products[row.product_id], scores[row.product_id]
+        judged = row.product_id != unjudged
+        assert (row.suggestion, row.score) == (
+            (said.suggestion, said.score) if judged else (None, None)
+        )
+        assert (row.action, row.state_before, row.state_after) == (
+            *("not_product", product.review_state),
+            "not_product",
+        )
+        assert row.label_before == row.label_after == product.label_current
+        assert (row.label_given, row.image_sha256) == (product.label_given, product.image_sha256)
+        assert (row.reviewer, row.note, row.undoes_id) == ("Ana B", "", None)
+        assert (row.batch_id, row.model_version_id) == (done.batch_id, seeded.model_id)
+        assert row.request_key == f"batch-{done.batch_id}-{row.product_id}"
+    assert len({row.decided_at for row in rows}) == 1
+    assert done.decisions == (rows[0].id, rows[-1].id)
+
+
+def test_of_many_that_are_left_alone_the_first_are_named(
+    catalogue: Catalogue, seeded: Seeded
+) -> None:
+    added = add_products(catalogue, LEFT_KEPT + 30)
+    done = bulk(catalogue, "accept")
+    assert [row.product_id for row in done.left] == added[:LEFT_KEPT]
+    assert done.left_count == len(added)
+    (stored,) = batching.batches(catalogue)
+    assert stored.products == done.products == len(seeded.product_ids)
+    assert bulk(catalogue, "accept") == done, "a second click is told the same"
+
+
 def test_more_than_one_list_of_ids(catalogue: Catalogue, seeded: Seeded) -> None:
     added = add_products(catalogue, 1_300)
     wanted = Filter("all", search="BULK-")
@@ -449,12 +520,10 @@ def test_nothing_half_done(
     before = standing(catalogue)
 
     def then_the_power_goes(*asked: Any) -> None:
-        decide_many(*asked)
+        take_effect(*asked)
         raise RuntimeError("the power went")
 
-    monkeypatch.setattr(
-        "catalog_ai.services.batch_making.commands.decide_many", then_the_power_goes
-    )
+    monkeypatch.setattr("db.commands.at_once.take_effect", then_the_power_goes)
     with pytest.raises(RuntimeError):
         bulk(catalogue, "keep")
     assert standing(catalogue) == before

@@ -401,6 +401,27 @@ def test_scores_follow_exactly(catalogue: Catalogue, seeded: Seeded) -> None:
             assert row.suggestion == names.get(suggestion, suggestion)
 
 
+def test_what_assessments_say_is_renamed_as_a_loop_would(
+    catalogue: Catalogue, seeded: Seeded
+) -> None:
+    names, words, expected = {"hat", "Polo"}, ("hat", "Polo", "Cap", "shoes"), {}
+    with write(catalogue.engine) as session:
+        for number, row in enumerate(session.scalars(select(LabelScore))):
+            row.label, row.suggestion = words[number % 4], words[number // 4 % 4]
+            row.looks_wrong, row.known_label = number % 3 > 0, number % 5 > 0
+            label, suggestion = ("Cap" if n in names else n for n in (row.label, row.suggestion))
+            wrong = row.looks_wrong and not label == suggestion == "Cap"
+            known = row.known_label or label == "Cap"
+            expected[row.product_id] = (label, suggestion, wrong, known)
+    with write(catalogue.engine) as session:
+        commands.rename_in_scores(session, names, "Cap")
+    with read(catalogue.engine) as session:
+        assert expected == {
+            row.product_id: (row.label, row.suggestion, row.looks_wrong, row.known_label)
+            for row in session.scalars(select(LabelScore))
+        }
+
+
 def test_a_batchs_undo_puts_labels_and_names_back_at_once(
     catalogue: Catalogue, seeded: Seeded
 ) -> None:
