@@ -23,10 +23,9 @@ from time import perf_counter, process_time, sleep
 from typing import Any
 
 import numpy as np
-from sqlalchemy import event, insert, select
+from sqlalchemy import event, insert
 from sqlalchemy.orm import Session
 
-from benchmarks import label_scores
 from benchmarks.photos import CLASSES
 from catalog_ai.config import Settings, settings
 from catalog_ai.services import batching, renaming, review
@@ -42,44 +41,57 @@ ASIDE = 1  # the product that the second process decides about
 NEIGHBOURS = 15
 LIMIT = 5  # seconds in which nobody else can write: the goal
 _AT_ONCE = 10_000
+Labelled = Sequence[tuple[int, str]]  # number and label of products
 _PAUSE = 0.05  # seconds between two decisions of the second process
 
 
 def fill(catalogue: Catalogue, count: int) -> None:
     """Store `count` products with what an assessment would say of them; one in four looks wrong."""
-    label_scores.fill(catalogue, count, features=False)
-    rng = np.random.default_rng(0)
-    shares = to_blob(np.full(len(CLASSES), 1 / len(CLASSES), np.float32))
-    with write(catalogue.engine, touches=("scores",)) as session:
+    rng, now = np.random.default_rng(0), datetime.now(UTC)
+    with write(catalogue.engine, touches=("products", "labels", "scores")) as session:
+        model = ModelVersion(
+            version="made-up", recipe="none", classes=list(CLASSES), dimension=64, is_active=True,
+            meta={}, created_at=now,
+        )  # fmt: skip
+        session.add(model)
+        session.flush()
         assessment = Assessment(
-            model_version_id=session.scalars(select(ModelVersion.id)).one(),
-            classes=list(CLASSES), products=count, flagged=0, created_at=datetime.now(UTC),
+            model_version_id=model.id, classes=list(CLASSES), products=count, flagged=count // 4,
+            created_at=now,
         )  # fmt: skip
         session.add(assessment)
         session.flush()
-        same = {
-            "model_version_id": assessment.model_version_id, "assessment_id": assessment.id,
-            "known_label": True, "probabilities": shares, "confidence": 0.9, "agreement": 0.5,
-        }  # fmt: skip
         for start in range(0, count, _AT_ONCE):
-            query = select(Product).where(Product.id > start, Product.id <= start + _AT_ONCE)
-            rows = [same | one for one in _scores(session.scalars(query), count, rng)]
-            session.execute(insert(LabelScore), rows)
-            session.expire_all()
+            numbers = range(start + 1, min(start + _AT_ONCE, count) + 1)
+            labels = rng.choice(CLASSES, len(numbers)).tolist()
+            products = list(zip(numbers, labels, strict=True))
+            session.execute(insert(Product), list(_products(products, now)))
+            session.execute(insert(LabelScore), list(_scores(products, assessment, rng)))
+
+
+def _products(products: Labelled, now: datetime) -> Iterator[dict[str, Any]]:
+    for number, label in products:
+        yield {
+            "id": number, "sku": f"SKU-{number:07}", "label_given": label, "label_current": label,
+            "image_path": f"{number}.jpg", "image_sha256": f"{number:064x}", "stored_image": "",
+            "thumbnail": "", "created_at": now, "updated_at": now,
+        }  # fmt: skip
 
 
 def _scores(
-    products: Iterator[Product] | Any, count: int, rng: np.random.Generator
+    products: Labelled, assessment: Assessment, rng: np.random.Generator
 ) -> Iterator[dict[str, Any]]:
-    for product in products:
+    shares = to_blob(np.full(len(CLASSES), 1 / len(CLASSES), np.float32))
+    for number, label in products:
         wrong = bool(rng.random() < 0.25)
-        other = CLASSES[rng.integers(len(CLASSES))]
         yield {
-            "product_id": product.id, "image_sha256": product.image_sha256,
-            "label": product.label_current,
-            "suggestion": other if wrong else product.label_current,
-            "score": float(rng.random()), "looks_wrong": wrong,
-            "neighbours": rng.integers(1, count + 1, NEIGHBOURS).tolist(),
+            "product_id": number, "model_version_id": assessment.model_version_id,
+            "assessment_id": assessment.id, "image_sha256": f"{number:064x}", "label": label,
+            "known_label": True, "probabilities": shares,
+            "suggestion": CLASSES[rng.integers(len(CLASSES))] if wrong else label,
+            "confidence": 0.9, "score": float(rng.random()), "looks_wrong": wrong,
+            "neighbours": rng.integers(1, assessment.products + 1, NEIGHBOURS).tolist(),
+            "agreement": 0.5,
         }  # fmt: skip
 
 
