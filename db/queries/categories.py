@@ -108,7 +108,7 @@ def label_marks(session: Session, most: int) -> list[LabelCount]:
 
 
 @cache
-def _marks() -> Select[str | None, int | None, bool]:
+def _marks() -> Select[str, int | None, bool]:
     label = Product.label_current
     labels = values_of(label)
     of_it = (label == labels.c.value, in_the_feed())

@@ -145,12 +145,8 @@ def _by_request_key() -> Select[Decision, int | None]:
 
 @cache
 def _standing(reviews: bool) -> Select[Decision, int | None]:
-    these = bindparam("product_ids", expanding=True)
-    query = (
-        _with_undone()
-        .where(Decision.product_id.in_(these), Decision.action != "undo")
-        .order_by(Decision.id)
-    )
+    these = Decision.product_id.in_(bindparam("product_ids", expanding=True))
+    query = _with_undone().where(these, Decision.action != "undo").order_by(Decision.id)
     return query.where(is_review(Decision.batch_id)) if reviews else query
 
 
