@@ -137,7 +137,7 @@ def _first_sample(sample: Sample, wanted: Wanted) -> str:
         return "a fair sample"
     first = "everything that looks wrong"
     if sample.suspects < sample.wrong:
-        first = f"the {sample.suspects:,} most suspicious of {sample.wrong:,} that look wrong"
+        first = f"the {sample.suspects:,} most suspicious of {sample.wrong:,}"
     return f"{first}, and a sample of the others"
 
 

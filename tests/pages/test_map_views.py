@@ -152,8 +152,8 @@ def test_the_line_says_what_can_be_clicked() -> None:
         f"and a sample of the others.{all_of_it}"
     )
     assert said(suspects=5_000, wrong=9_000) == (
-        "10,000 of 50,000 products can be clicked: the 5,000 most suspicious of 9,000 that look "
-        f"wrong, and a sample of the others.{all_of_it}"
+        "10,000 of 50,000 products can be clicked: the 5,000 most suspicious of 9,000, "
+        f"and a sample of the others.{all_of_it}"
     )
     assert said(Wanted("hat"), suspects=0, wrong=0) == (
         f"10,000 of 50,000 products in hat can be clicked: a fair sample.{all_of_it}"
