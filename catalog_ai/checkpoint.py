@@ -1,12 +1,6 @@
-"""A trained model on disk: weights.safetensors, meta.json (its birth certificate), what it saw.
-
-<version>/weights.safetensors    tensors only, never pickled code
-<version>/meta.json              recipe, classes, preprocessing, seed, data, metrics, versions
-<version>/training_photos.txt    sha256 of each photo it was trained on, one a line
-"""
+"""A trained model on disk, written and loaded; what its folder holds is said in `model_folder`."""
 
 import json
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -19,15 +13,19 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from catalog_ai.errors import CheckpointError
+from catalog_ai.model_folder import (
+    FORMAT,
+    META,
+    TRAINING_PHOTOS,
+    WEIGHTS,
+    load_meta,
+    temperature_of,
+)
 from catalog_ai.models.classifier import MobileNetLikeClassifier
 from catalog_ai.models.registry import Architecture, build
 from catalog_ai.models.siamese import SiameseEncoder
 from catalog_ai.preprocessing import Preprocessing
 
-FORMAT = 1
-WEIGHTS = "weights.safetensors"
-META = "meta.json"
-TRAINING_PHOTOS = "training_photos.txt"
 _ENCODER = "encoder."
 _BACKBONE = "backbone."
 
@@ -58,11 +56,6 @@ class Checkpoint:
     def temperature(self) -> float:
         """What logits are divided by before the softmax (Guo et al. 2017), 1 if never fitted."""
         return temperature_of(self.meta)
-
-
-def temperature_of(meta: Mapping[str, Any]) -> float:
-    """Return the temperature in a birth certificate, 1 where none was ever fitted."""
-    return float(meta.get("calibration", {}).get("temperature", 1.0))
 
 
 def save_checkpoint(
@@ -114,42 +107,6 @@ def compact(state_dict: Mapping[str, Tensor]) -> dict[str, Tensor]:
         name: small[name] if name in small and small[name].isfinite().all() else value
         for name, value in state_dict.items()
     }
-
-
-def load_meta(folder: Path) -> dict[str, Any]:
-    """Return `meta.json`. Raises `CheckpointError` where it is missing, damaged or too new."""
-    try:
-        meta = json.loads((folder / META).read_text())
-    except FileNotFoundError as error:
-        raise CheckpointError(
-            f"there is no model in {str(folder)!r}: train one with python -m catalog_ai.train"
-        ) from error
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f"{META} of the model {folder.name!r} cannot be read") from error
-    if not isinstance(meta, dict) or meta.get("format") != FORMAT:
-        raise CheckpointError(f"the model {folder.name!r} was written by another version")
-    return meta
-
-
-def amend_meta(folder: Path, **more: Any) -> None:
-    """Write more into a birth certificate, whole or not at all. Raises `CheckpointError`."""
-    meta = load_meta(folder) | more
-    building = folder / f".{META}-{os.getpid()}"
-    try:
-        building.write_text(json.dumps(meta, indent=2) + "\n")
-        building.replace(folder / META)
-    except OSError as error:
-        building.unlink(missing_ok=True)
-        raise CheckpointError(
-            f"{META} of the model {folder.name!r} cannot be written: {error.strerror}; check who "
-            "owns its folder"
-        ) from error
-
-
-def load_training_photos(folder: Path) -> frozenset[str]:
-    """Return the sha256 of every photo that the model was trained on."""
-    path = folder / TRAINING_PHOTOS
-    return frozenset(path.read_text().split()) if path.is_file() else frozenset()
 
 
 def load_checkpoint(folder: Path, *, classes: Sequence[str] | None = None) -> Checkpoint:

@@ -26,7 +26,7 @@ def install(name: str, models: Path) -> Path:
     Raises `CheckpointError` where this installation lacks it, `WeightsError` for `imagenet` without
     its package.
     """
-    from catalog_ai.checkpoint import META
+    from catalog_ai.model_folder import META
 
     folder = models / name
     if (folder / META).is_file():

@@ -7,7 +7,6 @@ import json
 import os
 import tempfile
 import warnings
-from collections.abc import Callable
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -16,14 +15,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from catalog_ai.checkpoint import WEIGHTS, Checkpoint
+from catalog_ai.checkpoint import Checkpoint
 from catalog_ai.device import best_device, device_of, placed
-from catalog_ai.errors import CheckpointError, UsageError
-from catalog_ai.inference.onnx import OUTPUTS, OnnxRunner, check_provider, onnx_path
+from catalog_ai.errors import CheckpointError
+from catalog_ai.inference.choosing import onnx_file, wants_onnx
+from catalog_ai.inference.onnx import OUTPUTS, OnnxRunner
 from catalog_ai.inference.predicting import Images, Runner
 from catalog_ai.models.siamese import TwoHeads
 
-RUNTIMES = ("auto", "onnx", "torch")
 TOLERANCE = 1e-4  # of ONNX Runtime's answers against torch's, of the largest, or of 1
 _WORTH_EXPORTING = 2_000  # photos; writing the file takes several seconds
 
@@ -60,35 +59,6 @@ def runner(
     wanted = wants_onnx(runtime, provider)
     path = onnx_file(folder, runtime, lambda: checkpoint) if folder is not None and wanted else None
     return TorchRunner(checkpoint) if path is None else OnnxRunner(path, provider)
-
-
-def wants_onnx(runtime: str, provider: str) -> bool:
-    """Return whether ONNX Runtime is to compute. Raises `UsageError` for what is not there."""
-    if runtime not in RUNTIMES:
-        raise UsageError(f"CATALOG_RUNTIME is {runtime!r}: choose from {', '.join(RUNTIMES)}")
-    check_provider(provider)
-    on_gpu = best_device().type != "cpu" and provider == "cpu"
-    return runtime == "onnx" or (runtime == "auto" and not on_gpu)
-
-
-def onnx_file(folder: Path, runtime: str, load: Callable[[], Checkpoint]) -> Path | None:
-    """Return the ONNX file of the model in `folder`, written first where it is not there.
-
-    None where it cannot be written and `runtime` does not insist. Raises `CheckpointError`.
-    """
-    if not (folder / WEIGHTS).is_file():
-        load()  # says in a sentence what is missing
-    path = onnx_path(folder, folder / WEIGHTS)
-    if not path.is_file():
-        try:
-            export_onnx(load(), path)
-        except OSError as error:
-            if runtime == "onnx":
-                raise CheckpointError(
-                    f"the model {folder.name!r} cannot be written as ONNX: {error.strerror}"
-                ) from error
-            return None
-    return path
 
 
 def quick_runner(checkpoint: Checkpoint, photos: int) -> Runner:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from catalog_ai import shipped
 from catalog_ai.errors import UnknownVersionError
 from catalog_ai.inference.predicting import Answer
+from catalog_ai.model_folder import load_training_photos, temperature_of
 from catalog_ai.preprocessing import Preprocessing
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.preparing import Prepared, answered
@@ -16,6 +17,7 @@ from db.engine import read
 from db.queries import models
 
 if TYPE_CHECKING:
+    from catalog_ai.checkpoint import Checkpoint
     from catalog_ai.inference.embeddings import CatalogModel
     from catalog_ai.inference.onnx import ExportedModel
 
@@ -58,18 +60,22 @@ class Classifier:
         """
         if not self._settings.workers:
             return None
-        from catalog_ai.checkpoint import load_checkpoint, temperature_of
+        from catalog_ai.inference.choosing import onnx_file, wants_onnx
         from catalog_ai.inference.onnx import ExportedModel
-        from catalog_ai.inference.runner import onnx_file, wants_onnx
 
         runtime, provider = self._settings.runtime, self._settings.execution_provider
         if provider != "cpu" or not wants_onnx(runtime, provider):
             return None
-        path = onnx_file(self._folder, runtime, lambda: load_checkpoint(self._folder))
+        path = onnx_file(self._folder, runtime, self._checkpoint)
         if path is None:
             return None
         temperature = temperature_of(self.row.meta)
         return ExportedModel(path, self.row.version, self.preprocessing, temperature)
+
+    def _checkpoint(self) -> "Checkpoint":
+        from catalog_ai.checkpoint import load_checkpoint
+
+        return load_checkpoint(self._folder)
 
     def load(self) -> None:
         """Load what the first answer would. Raises `CheckpointError` for damaged files."""
@@ -126,6 +132,4 @@ class Classifier:
 
     @cached_property
     def _trained_on(self) -> frozenset[str]:
-        from catalog_ai.checkpoint import load_training_photos
-
         return frozenset(load_training_photos(self._folder))

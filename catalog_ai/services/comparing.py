@@ -349,7 +349,7 @@ def _difference(version: str, row: queries.OpinionRow) -> dict[str, Any]:
 def _conclude(
     catalogue: Catalogue, old: models.ModelRow, new: models.ModelRow, found: _Found
 ) -> None:
-    from catalog_ai.checkpoint import amend_meta
+    from catalog_ai.model_folder import amend_meta
 
     compared = {
         "base": old.version,

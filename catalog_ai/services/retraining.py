@@ -110,7 +110,8 @@ def _train(
     seed: int,
     progress: Progress,
 ) -> None:
-    from catalog_ai.checkpoint import load_checkpoint, load_training_photos
+    from catalog_ai.checkpoint import load_checkpoint
+    from catalog_ai.model_folder import load_training_photos
     from catalog_ai.training.successor import Lessons, train_successor
 
     row = model_row(catalogue, base)

@@ -93,7 +93,7 @@ def register(catalogue: Catalogue, folder: Path, *, activate: bool) -> None:
 
     Raises `UsageError` where its version is known already.
     """
-    from catalog_ai.checkpoint import load_meta
+    from catalog_ai.model_folder import load_meta
 
     meta = load_meta(folder)
     with in_plain_words(), write(catalogue.engine, touches=("models",)) as session:

@@ -8,18 +8,16 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from catalog_ai.checkpoint import (
+from catalog_ai.checkpoint import joined_state, load_checkpoint, save_checkpoint
+from catalog_ai.errors import CheckpointError
+from catalog_ai.model_folder import (
     META,
     TRAINING_PHOTOS,
     WEIGHTS,
     amend_meta,
-    joined_state,
-    load_checkpoint,
     load_meta,
     load_training_photos,
-    save_checkpoint,
 )
-from catalog_ai.errors import CheckpointError
 from catalog_ai.models.backbone import MobileNetBackbone
 from catalog_ai.models.classifier import MobileNetLikeClassifier
 from catalog_ai.models.siamese import SiameseEncoder

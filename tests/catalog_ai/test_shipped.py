@@ -8,8 +8,9 @@ import pytest
 import torch
 
 from catalog_ai import shipped
-from catalog_ai.checkpoint import TRAINING_PHOTOS, WEIGHTS, load_checkpoint, load_meta
+from catalog_ai.checkpoint import load_checkpoint
 from catalog_ai.inference.embeddings import CatalogModel
+from catalog_ai.model_folder import TRAINING_PHOTOS, WEIGHTS, load_meta
 from catalog_ai.training.recipes import RECIPES
 from tests.helpers import CLASSES
 

@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from catalog_ai.checkpoint import Checkpoint, load_checkpoint, load_meta
+from catalog_ai.checkpoint import Checkpoint, load_checkpoint
 from catalog_ai.data.dataset import CatalogDataset, PhotoArrays
 from catalog_ai.data.transforms import validation_transform
 from catalog_ai.errors import CheckpointError
@@ -17,6 +17,7 @@ from catalog_ai.images import Pixels, decode
 from catalog_ai.inference import predicting
 from catalog_ai.inference.embeddings import CatalogModel, get_embeddings, get_query_img_embedding
 from catalog_ai.inference.search import visual_search
+from catalog_ai.model_folder import load_meta
 from catalog_ai.models.backbone import MobileNetBackbone
 from catalog_ai.models.classifier import MobileNetLikeClassifier
 from catalog_ai.models.siamese import SiameseEncoder

@@ -8,8 +8,9 @@ import onnx
 import pytest
 import torch
 
-from catalog_ai.checkpoint import WEIGHTS, Checkpoint, load_checkpoint
+from catalog_ai.checkpoint import Checkpoint, load_checkpoint
 from catalog_ai.errors import CheckpointError, UsageError
+from catalog_ai.inference import choosing
 from catalog_ai.inference import runner as module
 from catalog_ai.inference.embeddings import CatalogModel
 from catalog_ai.inference.runner import (
@@ -19,6 +20,7 @@ from catalog_ai.inference.runner import (
     export_onnx,
     runner,
 )
+from catalog_ai.model_folder import WEIGHTS
 from catalog_ai.models.registry import Architecture, build
 from tests.helpers import CLASSES, fake_model, model_meta
 
@@ -98,7 +100,7 @@ def test_the_first_call_writes_the_file_and_the_second_reads_it(
 ) -> None:
     folder = fake_model(tmp_path, "m")
     checkpoint = load_checkpoint(folder)
-    monkeypatch.setattr(module, "best_device", lambda: torch.device("cpu"))
+    monkeypatch.setattr(choosing, "torch_has_gpu", lambda: False)
     assert isinstance(runner(checkpoint, folder), OnnxRunner)
     written = [path for path in folder.iterdir() if path.suffix == ".onnx"]
     assert len(written) == 1
@@ -116,7 +118,7 @@ def test_the_first_call_writes_the_file_and_the_second_reads_it(
 def test_torch_takes_over_where_it_has_a_gpu(
     checkpoint: Checkpoint, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "best_device", lambda: torch.device("cuda"))
+    monkeypatch.setattr(choosing, "torch_has_gpu", lambda: True)
     monkeypatch.setattr(module, "TorchRunner", lambda checkpoint: "torch")
     assert runner(checkpoint, folder) == "torch"
 
@@ -128,7 +130,7 @@ def test_a_folder_that_cannot_be_written_is_served_by_torch(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(module, "export_onnx", full)
-    monkeypatch.setattr(module, "best_device", lambda: torch.device("cpu"))
+    monkeypatch.setattr(choosing, "torch_has_gpu", lambda: False)
     assert isinstance(runner(checkpoint, folder), TorchRunner)
     with pytest.raises(CheckpointError, match="No space left"):
         runner(checkpoint, folder, runtime="onnx")

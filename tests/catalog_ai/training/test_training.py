@@ -12,13 +12,14 @@ from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from catalog_ai.checkpoint import load_checkpoint, load_training_photos
+from catalog_ai.checkpoint import load_checkpoint
 from catalog_ai.data.dataset import CatalogDataset, TripletDataset
 from catalog_ai.data.loaders import PlainLoader, train_loader, validation_loader
 from catalog_ai.data.sources import Source, read_source
 from catalog_ai.data.transforms import train_transform, validation_transform
 from catalog_ai.errors import CheckpointError, TrainingDataError, UsageError
 from catalog_ai.inference.search import visual_search
+from catalog_ai.model_folder import load_training_photos
 from catalog_ai.models.classifier import MobileNetLikeClassifier
 from catalog_ai.models.registry import Architecture, build_backbone
 from catalog_ai.models.siamese import SiameseEncoder, SiameseNetwork
