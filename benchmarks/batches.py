@@ -130,9 +130,10 @@ def deciding_beside(made_of: Settings) -> Iterator[Callable[[], float]]:
         other.join()
         return waited
 
-    yield longest
-    if other.is_alive():
-        other.terminate()
+    try:
+        yield longest
+    finally:
+        other.terminate()  # ended already where all went well
 
 
 def _decide_beside(made_of: Settings, parent: Connection) -> None:
@@ -233,9 +234,11 @@ def _database(on_a_server: bool) -> Iterator[None]:
     from tests.servers import Server
 
     server = Server()
-    os.environ["CATALOG_DATABASE_URL"] = server.new_database()
-    yield
-    server.stop()
+    try:
+        os.environ["CATALOG_DATABASE_URL"] = server.new_database()
+        yield
+    finally:
+        server.stop()
 
 
 if __name__ == "__main__":
