@@ -116,17 +116,6 @@ def confirmed(session: Session) -> list[int]:
     return list(session.scalars(query))
 
 
-def labels_decided(session: Session) -> list[str]:
-    """Return every label that somebody gave a product, by name."""
-    given = (
-        select(Decision.label_after)
-        .where(Decision.action == "relabel", Decision.label_after.is_not(None))
-        .distinct()
-        .order_by(Decision.label_after)
-    )
-    return [label for label in session.scalars(given) if label is not None]
-
-
 def reviewers(session: Session) -> list[str]:
     """Return everybody who decided anything, by name, each by a look into the index."""
     return sorted(session.scalars(_reviewers()))

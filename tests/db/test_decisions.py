@@ -123,14 +123,6 @@ def test_what_stands_is_the_latest_not_taken_back(engine: Engine, product_id: in
         assert decisions.standing(session, [product_id]) == {}
 
 
-def test_only_labels_given_by_name_count_as_decided_labels(engine: Engine, product_id: int) -> None:
-    kept = {"action": "keep", "label_after": "Not a label yet", "state_after": "kept"}
-    store(engine, change(product_id, "one", **kept), 1)
-    store(engine, change(product_id, "two", label_after="hat"), 2)
-    with read(engine) as session:
-        assert decisions.labels_decided(session) == ["hat"]
-
-
 def test_before_the_first_there_is_none(engine: Engine) -> None:
     with read(engine) as session:
         assert decisions.last_id(session) is None
