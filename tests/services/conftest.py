@@ -1,4 +1,4 @@
-"""Two catalogues for two engines."""
+"""Catalogues that are ready to ingest: one, and two for two engines."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,6 +7,16 @@ import pytest
 
 if TYPE_CHECKING:
     from catalog_ai.services.catalogue import Catalogue
+
+
+@pytest.fixture
+def shop(catalogue: "Catalogue") -> "Catalogue":
+    """A catalogue with an untrained model."""
+    from catalog_ai.services.training import register
+    from tests.helpers import fake_model
+
+    register(catalogue, fake_model(catalogue.settings.models, "one"), activate=True)
+    return catalogue
 
 
 @pytest.fixture

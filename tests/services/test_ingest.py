@@ -40,13 +40,6 @@ from tests.helpers import fake_model, write_photo
 COLOURS = ("#8c3b4a", "#3b5b8c", "#4a7a54", "#8c7a3b")
 
 
-@pytest.fixture
-def shop(catalogue: Catalogue) -> Catalogue:
-    """A catalogue with an untrained model, ready to ingest."""
-    register(catalogue, fake_model(catalogue.settings.models, "one"), activate=True)
-    return catalogue
-
-
 def deliver(folder: Path, labels: dict[str, str], *, colour: str = "#8c3b4a") -> Path:
     """Write a delivery with a manifest: SKU → label."""
     folder.mkdir(parents=True, exist_ok=True)

@@ -18,19 +18,11 @@ from catalog_ai.services.classifying import Classifier, model_row
 from catalog_ai.services.crew import Crew
 from catalog_ai.services.ingest import embed_missing, ingest
 from catalog_ai.services.preparing import Order, Prepared
-from catalog_ai.services.training import register
 from db.engine import read, write
 from db.schema import Embedding, Prediction, Product
-from tests.helpers import fake_model, write_photo
+from tests.helpers import write_photo
 
 pytestmark = pytest.mark.sqlite("the processes know no database")
-
-
-@pytest.fixture
-def shop(catalogue: Catalogue) -> Catalogue:
-    """A catalogue with an untrained model, ready to ingest."""
-    register(catalogue, fake_model(catalogue.settings.models, "one"), activate=True)
-    return catalogue
 
 
 @pytest.fixture
