@@ -32,7 +32,8 @@ from numpy.typing import NDArray
 
 from benchmarks import photos
 from benchmarks.planting import COLUMNS, Flags, Labels, Scores, average_precision, plant
-from catalog_ai.curation.label_issues import NEIGHBOURS, assess_labels, nearest
+from catalog_ai.curation.label_issues import NEIGHBOURS, assess_labels
+from catalog_ai.curation.look_alikes import nearest
 from catalog_ai.data.sources import normal_label
 from catalog_ai.images import decode, read_photo
 

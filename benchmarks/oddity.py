@@ -13,8 +13,8 @@ n oddest, n as many as were planted, the share that shows no product; then what 
 
 import json
 import sys
-import tempfile
 from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -23,32 +23,17 @@ from numpy.typing import NDArray
 from benchmarks import photos
 from benchmarks.non_products import KINDS, draw
 from benchmarks.planting import Flags, Scores, average_precision
-from catalog_ai.curation.label_issues import nearest
+from catalog_ai.curation.look_alikes import nearest
 from catalog_ai.curation.oddity import ODD, oddity
 from catalog_ai.data.sources import normal_label
-from catalog_ai.images import Pixels, decode, read_photo
+from catalog_ai.images import decode, read_photo
 
 SHARES = (0.005, 0.02)
 MARKED = 5
 NEAREST = 10
 _DRAWN = 280
-_AT_ONCE = 64
 
 Features = NDArray[np.float32]
-
-
-def look(model: str, pictures: Iterator[Pixels]) -> tuple[Features, Features]:
-    """Return what a shipped model makes of pictures: (N, F) features and (N, C) probabilities."""
-    from catalog_ai import shipped
-    from catalog_ai.inference.embeddings import CatalogModel
-
-    with tempfile.TemporaryDirectory() as folder:
-        loaded = CatalogModel.load(shipped.install(model, Path(folder)), runtime="onnx")
-        parts = []
-        while batch := [picture for _, picture in zip(range(_AT_ONCE), pictures, strict=False)]:
-            parts.append(loaded.predict(batch))
-    features = np.concatenate([part.features for part in parts]).astype(np.float32)
-    return features, np.concatenate([part.probabilities for part in parts])
 
 
 def suspicions(
@@ -85,9 +70,15 @@ def report(model: str, data: str | None, seeds: Sequence[int]) -> Table:
     """Print the table of one model and return it: name → share → seed → figures."""
     items = [item for part in photos.seven(photos.read(data)) for item in part]
     labels = np.array([photos.CLASSES.index(normal_label(item.label or "")) for item in items])
-    real, real_shares = look(model, (decode(read_photo(item.path)) for item in items))
     rng = np.random.default_rng(0)
-    drawn, drawn_shares = look(model, (draw(KINDS[i % len(KINDS)], rng) for i in range(_DRAWN)))
+    pictures = chain(
+        (decode(read_photo(item.path)) for item in items),
+        (draw(KINDS[i % len(KINDS)], rng) for i in range(_DRAWN)),
+    )
+    seen = photos.look(model, pictures)
+    features = seen.features.astype(np.float32)
+    real, drawn = features[: len(items)], features[len(items) :]
+    real_shares, drawn_shares = np.split(seen.probabilities, [len(items)])
     heads = "".join(f"{f'{share:.1%}: AP':>14}{'at n':>8}" for share in SHARES)
     print(
         f"\n{f'{model}, {len(items):,} photos':32}{heads}{'photos that look odd':>24}{'found':>8}"

@@ -46,6 +46,11 @@ class Settings:
         return self.home / "thumbnails"
 
     @property
+    def remembered(self) -> Path:
+        """What judging labels need not compute again, by model; may be deleted at any time."""
+        return self.home / "remembered"
+
+    @property
     def backups(self) -> Path:
         """Copies of the database: by `catalog_ai.backup`, and before each upgrade of its schema."""
         return self.home / "backups"

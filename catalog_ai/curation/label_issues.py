@@ -12,13 +12,16 @@ Learning", is the same idea with a threshold).
     p(wrong) = 1 - (1 - ε) p(label) / ((1 - ε) p(label) + ε (1 - p(label)) / (C - 1))
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog_ai.curation.kernel_ridge import LeaveOneOut
+from catalog_ai.curation.look_alikes import look_alikes
+from catalog_ai.curation.marks import marks
+from catalog_ai.curation.remembered import Remembered
 
 UNKNOWN = -1
 NEIGHBOURS = 15
@@ -33,8 +36,6 @@ _CLEARLY_RIGHT = 0.02
 _ENOUGH_EXAMPLES = 10
 _ENOUGH_BESIDE_OTHERS = 0.25  # of the usual category's: where all are small, all are judged
 _ALL_SHOWN = 20_000  # products
-_ROWS_AT_ONCE = 256
-_STRAND = 16
 
 Vectors = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -53,7 +54,7 @@ class LabelAssessment:
     (N, k) int64 row numbers, the closest first; -1 for none, also where a large catalogue's label
     is clearly right: nobody asks for its look-alikes. `agreement` (N,) float32: share of the
     neighbours with a known label that carry this product's label; nan where it has none.
-    `wrong_rate`, 0..1, is the estimated share of wrong labels.
+    `wrong_rate`, 0..1, is the estimated share of wrong labels. `remembered` is for the next time.
     """
 
     probabilities: NDArray[np.float32]
@@ -64,6 +65,7 @@ class LabelAssessment:
     neighbours: Labels
     agreement: NDArray[np.float32]
     wrong_rate: float
+    remembered: Remembered = field(default_factory=Remembered)
 
 
 def assess_labels(
@@ -74,7 +76,8 @@ def assess_labels(
     features: Vectors | None = None,
     groups: Labels | None = None,
     confirmed: Flags | None = None,
-    seed: int = 0,
+    keys: Labels | None = None,
+    before: Remembered | None = None,
     k: int = NEIGHBOURS,
 ) -> LabelAssessment:
     """Judge (N,) labels, 0..C-1 or -1 for none of the classes.
@@ -84,17 +87,22 @@ def assess_labels(
     photo) do not vouch for each other. A label looks wrong from a chance of one in four; one that
     somebody `confirmed` is taken to be right, and looks wrong only where the others are sure of
     another category to 0.99. A category of few examples beside the others' is suggested, but what
-    carries it is not judged: nobody else says what it looks like.
+    carries it is not judged: nobody else says what it looks like. `keys` (N,) stay with a product,
+    by default its row; with them, what is in `before` and still holds is used again.
     """
     count = len(labels)
     known = labels != UNKNOWN
     confirmed = np.zeros(count, np.bool_) if confirmed is None else confirmed & known
     groups = np.arange(count) if groups is None else groups
+    before = Remembered() if before is None else before
+    keys = np.arange(count) if keys is None else keys
+    lots = marks(vectors, keys)
     young = _of_few_examples(labels, known)
-    judged = _no_opinion(known, n_classes)
+    judged, fit = _no_opinion(known, n_classes), before.fit
     if len(np.unique(labels[known])) > 1:  # else there is nothing to tell apart
-        others = LeaveOneOut(vectors if features is None else features, known, groups, seed=seed)
-        judged = _judge(others, labels, n_classes, known, confirmed, young)
+        taught, by = (vectors, lots) if features is None else (features, marks(features, keys))
+        others = LeaveOneOut(taught, known, groups, lots=by, before=before.fit)
+        judged, fit = _judge(others, labels, n_classes, known, confirmed, young), others.fit
     suggestion = (
         judged.shares.argmax(1).astype(np.int64) if n_classes else np.zeros(count, np.int64)
     )
@@ -105,7 +113,8 @@ def assess_labels(
     doubted = np.where(confirmed, confidence >= SURE, np.nan_to_num(score) > WORTH_A_LOOK)
     neighbours = np.full((count, max(0, min(k, count - 1))), -1, np.int64)
     shown = np.flatnonzero(~known | ~(score < _CLEARLY_RIGHT) | (count <= _ALL_SHOWN))
-    neighbours[shown] = nearest(vectors, k, shown)
+    alike = look_alikes(vectors, k, shown, lots, before.look_alikes)
+    neighbours[shown] = alike.rows[shown]
     return LabelAssessment(
         judged.shares.astype(np.float32),
         suggestion,
@@ -115,6 +124,7 @@ def assess_labels(
         neighbours,
         _agreement(labels, neighbours),
         judged.rate,
+        Remembered(fit, alike, before.rivals),
     )
 
 
@@ -201,44 +211,6 @@ def _softmax(said: Shares) -> Shares:
     powers = np.exp(said - said.max(1, keepdims=True, initial=-np.inf))
     shares: Shares = powers / powers.sum(1, keepdims=True)
     return shares
-
-
-def nearest(vectors: Vectors, k: int, asked: Labels | None = None) -> Labels:
-    """Return (R, min(k, N-1)) int64: the rows closest to each of R rows, itself left out.
-
-    `asked` (R,) are their numbers, all N by default. Columns are looked at in strands: the closest
-    k lie in the k strands whose best is closest.
-    """
-    count = len(vectors)
-    k = max(0, min(k, count - 1))
-    strands = -(-count // _STRAND)
-    padded = np.zeros((strands * _STRAND, vectors.shape[1]), np.float32)
-    padded[:count] = vectors
-    squares = np.full(len(padded), np.inf, np.float32)
-    squares[:count] = (vectors**2).sum(1)
-    asked = np.arange(count) if asked is None else asked
-    found = np.empty((len(asked), k), np.int64)
-    for start in range(0, len(asked), _ROWS_AT_ONCE):
-        rows = asked[start : start + _ROWS_AT_ONCE]
-        distances = (-2 * vectors[rows]) @ padded.T
-        distances += squares
-        distances[np.arange(len(rows)), rows] = np.inf
-        found[start : start + len(rows)] = _closest(distances, k)
-    return found
-
-
-def _closest(distances: Vectors, k: int) -> Labels:
-    """Return (B, k) int64, the columns of the smallest of (B, 16 · strands), the smallest first."""
-    strands = distances.shape[1] // _STRAND
-    best = distances.reshape(len(distances), _STRAND, strands).min(1)
-    near = np.broadcast_to(np.arange(strands), best.shape)
-    if 0 < k < strands:
-        near = np.argpartition(best, k - 1, axis=1)[:, :k]
-    columns = np.arange(_STRAND)[:, None] * strands + near[:, None, :]
-    columns = np.sort(columns.reshape(len(distances), -1), axis=1)
-    order = np.argsort(np.take_along_axis(distances, columns, 1), axis=1, kind="stable")
-    closest: Labels = np.take_along_axis(columns, order[:, :k], 1)
-    return closest
 
 
 def _agreement(labels: Labels, neighbours: Labels) -> NDArray[np.float32]:

@@ -9,11 +9,11 @@ a model. What is compared are features, each number by how it varies; vectors on
 import numpy as np
 from numpy.typing import NDArray
 
-NONE = -1
+from catalog_ai.curation.marks import Marks, marks
+from catalog_ai.curation.rivals import NONE, Rivals, rivals
+
 CLOSE = 0.15  # of the median of 1 - cosine to the closest product of another label
 LEAST, MOST = 0.9, 0.998  # what that may come to, as a cosine: few products tell little
-_PER_LANDMARK = 1_000  # products, on average; a product belongs to its three closest landmarks
-_LANDMARKS_EACH = 3
 _AT_ONCE = 1_024
 
 Vectors = NDArray[np.float32]
@@ -26,30 +26,34 @@ def twins(
     photos: Numbers,
     *,
     features: Vectors | None = None,
-    seed: int = 0,
-) -> Numbers:
+    lots: Marks | None = None,
+    before: Rivals | None = None,
+) -> tuple[Numbers, Rivals]:
     """Return (N,) int64: the row of the closest product that is a twin of another label, or -1.
 
     `vectors` (N, D) of unit length; `labels` (N,) are numbers of labels, -1 for none; rows of one
     `photos` number (N,) have the very same file. `features` (N, F) may have any scale; without
-    them the vectors are compared.
+    them the vectors are compared. `lots` (N,) change with a vector. What `before` holds of products
+    whose vectors and labels are the same is not looked for again; labels keep their numbers.
     """
+    lots = marks(vectors, np.arange(len(vectors))) if lots is None else lots
     found = np.full(len(labels), NONE, np.int64)
     labelled = np.flatnonzero(labels != NONE)
     if len(np.unique(labels[labelled])) < 2:
-        return found
+        return found, Rivals(lots[:0], found[:0])
     keys = np.stack([photos[labelled], labels[labelled]], 1)
     _, first, copies = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    distinct = labelled[first]  # one row for each photo and label
-    near = _closest_of_another_label(vectors[distinct], labels[distinct], seed)
-    compared = np.flatnonzero(near != NONE)
-    rows, near = distinct[compared], distinct[near[compared]]
+    order = np.argsort(first)
+    distinct = labelled[first[order]]  # one row for each photo and label
+    closest = rivals(vectors[distinct], labels[distinct], lots[distinct], before)
+    compared = np.flatnonzero(closest.rows != NONE)
+    rows, near = distinct[compared], distinct[closest.rows[compared]]
     alike = _all_but_the_same(vectors if features is None else features, rows, near)
     twin = np.full(len(distinct), NONE, np.int64)
     twin[compared[alike]] = near[alike]
-    found[labelled] = twin[copies.reshape(-1)]
+    found[labelled] = twin[np.argsort(order)[copies.reshape(-1)]]
     _name_same_files(found, labels, photos, labelled)
-    return found
+    return found, closest
 
 
 def _name_same_files(found: Numbers, labels: Numbers, photos: Numbers, rows: Numbers) -> None:
@@ -61,43 +65,6 @@ def _name_same_files(found: Numbers, labels: Numbers, photos: Numbers, rows: Num
         others = group[labels[group] != labels[group[:1]]]
         if len(others):
             found[group] = np.where(labels[group] == labels[group[0]], others[0], group[0])
-
-
-def _closest_of_another_label(vectors: Vectors, labels: Numbers, seed: int) -> Numbers:
-    """Return (N,) rows: the closest that has a landmark in common and another label, -1 for none.
-
-    Compared with all others they would be N² pairs. Two copies are as good as sure to share one of
-    their three closest landmarks.
-    """
-    closest = np.full(len(vectors), NONE, np.int64)
-    cosine = np.full(len(vectors), -np.inf, np.float32)
-    kinds = labels.astype(np.int32)
-    for rows in _neighbourhoods(vectors, seed):
-        for start in range(0, len(rows), _AT_ONCE):
-            here = rows[start : start + _AT_ONCE]
-            cosines = vectors[here] @ vectors[rows].T
-            cosines[kinds[here][:, None] == kinds[rows]] = -np.inf
-            best = cosines.argmax(1)
-            score = cosines[np.arange(len(here)), best]
-            closer = score > cosine[here]
-            closest[here[closer]], cosine[here[closer]] = rows[best[closer]], score[closer]
-    return closest
-
-
-def _neighbourhoods(vectors: Vectors, seed: int) -> list[Numbers]:
-    """Return the rows that belong to each landmark; all of them where there are few."""
-    count = len(vectors) // _PER_LANDMARK
-    if count <= _LANDMARKS_EACH:
-        return [np.arange(len(vectors))]
-    chosen = np.random.default_rng(seed).choice(len(vectors), count, replace=False)
-    belongs = np.empty((len(vectors), _LANDMARKS_EACH), np.int64)
-    for start in range(0, len(vectors), _AT_ONCE):
-        rows = slice(start, start + _AT_ONCE)
-        away = -(vectors[rows] @ vectors[chosen].T)
-        belongs[rows] = np.argpartition(away, _LANDMARKS_EACH - 1, axis=1)[:, :_LANDMARKS_EACH]
-    order = np.argsort(belongs.reshape(-1), kind="stable")
-    ends = np.cumsum(np.bincount(belongs.reshape(-1), minlength=count))
-    return [part // _LANDMARKS_EACH for part in np.split(order, ends[:-1])]
 
 
 def _all_but_the_same(features: Vectors, rows: Numbers, near: Numbers) -> NDArray[np.bool_]:

@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog_ai.curation.marks import marks
 from catalog_ai.curation.oddity import ODD, oddity
+from catalog_ai.curation.rivals import NONE, Rivals
 from catalog_ai.curation.taxonomy import overlapping
-from catalog_ai.curation.twins import NONE, twins
+from catalog_ai.curation.twins import twins
 from catalog_ai.data.sources import NO_LABEL_WORDS, normal_label
+from db.commands.score_table import NO_TWIN
 from db.commands.scores import OverlapRow
 
 
@@ -32,38 +36,48 @@ class Looked:
 
 @dataclass(frozen=True)
 class Flags:
-    """Of N products: the id of a twin or None; `oddity` 0..1 or nan; whether it looks odd."""
+    """Of N products: the id of a twin or -1; `oddity` 0..1 or nan; whether it looks odd.
 
-    twin_ids: list[int | None]
+    `rivals` are for the next time.
+    """
+
+    twin_ids: NDArray[np.int64]
     oddity: NDArray[np.float32]
     looks_odd: NDArray[np.bool_]
+    rivals: Rivals
 
 
-def flags(looked: Looked) -> Flags:
+def flags(looked: Looked, before: Rivals | None = None) -> Flags:
     """Look for near-identical photos under different labels, and for what is no product photo.
 
     Without features nobody can tell what is odd: the vectors are made to tell garments apart.
     """
     numbers = _label_numbers(looked.labels)
-    rows = twins(looked.vectors, numbers, looked.groups, features=looked.features)
+    rows, rivals = twins(
+        *(looked.vectors, numbers, looked.groups),
+        features=looked.features,
+        lots=marks(looked.vectors, looked.product_ids),
+        before=before,
+    )
     odd = np.full(len(rows), np.nan, np.float32)
     if looked.features is not None:
         odd = oddity(looked.features, looked.targets, looked.marked)
-    ids = looked.product_ids[rows].tolist()
-    return Flags(
-        [None if row == NONE else twin for row, twin in zip(rows.tolist(), ids, strict=True)],
-        odd,
-        np.nan_to_num(odd) > ODD,
-    )
+    twin_ids = np.where(rows == NONE, NO_TWIN, looked.product_ids[rows])
+    return Flags(twin_ids, odd, np.nan_to_num(odd) > ODD, rivals)
 
 
 def _label_numbers(labels: Sequence[str | None]) -> NDArray[np.int64]:
-    """Return (N,): one number for each label, however it is spelt; -1 where there is none."""
-    known: dict[str, int] = dict.fromkeys(("", *NO_LABEL_WORDS), NONE)
-    found = []
-    for label in labels:
-        found.append(known.setdefault(normal_label(label or ""), len(known)))
-    return np.array(found, np.int64)
+    """Return (N,): one number for each label, however it is spelt; -1 where there is none.
+
+    It is the same number at any time: what is remembered of labels goes by it.
+    """
+    known: dict[str | None, int] = {}
+    for label in set(labels):
+        name = normal_label(label or "")
+        digest = blake2b(name.encode("utf-8", "surrogatepass"), digest_size=7).digest()
+        nothing = name in ("", *NO_LABEL_WORDS)
+        known[label] = NONE if nothing else int.from_bytes(digest, "big")
+    return np.array([known[label] for label in labels], np.int64)
 
 
 def overlaps(

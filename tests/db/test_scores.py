@@ -6,7 +6,8 @@ import pytest
 from sqlalchemy import Engine, select, text
 from sqlalchemy.orm import Session
 
-from db.commands.scores import SAME, OverlapRow, ScoreRow, replace_scores, unchanged
+from db.commands.score_table import NO_TWIN, SAME, ScoreTable, unchanged
+from db.commands.scores import OverlapRow, replace_scores
 from db.engine import read, write
 from db.queries.scores import stored
 from db.schema import Assessment, LabelScore, ModelVersion, Overlap, Product
@@ -26,20 +27,9 @@ def test_a_number_that_is_none_is_stored_as_null(engine: Engine, no_number: floa
         )
         session.add_all([product, model])
         session.flush()
-        row = ScoreRow(
-            product_id=product.id,
-            image_sha256="abc",
-            label="Polo",
-            known_label=False,
-            probabilities=np.ones(1, np.float32),
-            suggestion="hat",
-            confidence=1.0,
-            score=no_number,
-            looks_wrong=False,
-            neighbours=[],
-            agreement=no_number,
-        )
-        replace_scores(session, model.id, ["hat"], [row], NOW)
+        share = np.ones(1, np.float32)
+        row = score_row(product.id, probabilities=share, score=no_number, agreement=no_number)
+        replace_scores(session, model.id, ["hat"], table([row]), NOW)
         key = (product.id, model.id)
     with read(engine) as session:
         stored = session.get_one(LabelScore, key)
@@ -51,13 +41,32 @@ def test_a_number_that_is_none_is_stored_as_null(engine: Engine, no_number: floa
 CLASSES = ["hat", "scarf"]
 
 
-def score_row(product_id: int, **columns: Any) -> ScoreRow:
+Row = dict[str, Any]
+
+
+def score_row(product_id: int, **columns: Any) -> Row:
     same: dict[str, Any] = {
         **{"image_sha256": "abc", "label": "hat", "known_label": True, "suggestion": "scarf"},
         **{"probabilities": np.array([0.4, 0.6], np.float32), "confidence": 0.6, "score": 0.7},
         **{"looks_wrong": True, "neighbours": [7, 8], "agreement": 0.5, "oddity": 0.1},
+        **{"twin_id": NO_TWIN, "looks_odd": False},
     }
-    return ScoreRow(product_id=product_id, **same | columns)
+    return {"product_id": product_id} | same | columns
+
+
+def table(rows: list[Row]) -> ScoreTable:
+    kinds = {"neighbours": (np.int64, 2), "probabilities": (np.float32, len(CLASSES))}
+    columns: dict[str, Any] = {}
+    for name in ScoreTable.__dataclass_fields__:
+        column = [row[name] for row in rows]
+        if name in ("image_sha256", "label", "suggestion"):
+            columns[name] = column
+        elif name in kinds:
+            kind, width = kinds[name]
+            columns[name] = np.array(column, kind).reshape(len(rows), -1 if rows else width)
+        else:
+            columns[name] = np.array(column)
+    return ScoreTable(**columns)
 
 
 @pytest.fixture
@@ -67,16 +76,18 @@ def shop(engine: Engine) -> tuple[int, list[int]]:
         model, ids = add_model(session), add_products(session, 3)
         overlap = OverlapRow("hat", "scarf", 0.2, 3, ids)
         rows = [score_row(number) for number in ids]
-        replace_scores(session, model, CLASSES, rows, NOW, overlaps=[overlap])
+        replace_scores(session, model, CLASSES, table(rows), NOW, overlaps=[overlap])
     return model, ids
 
 
-def known(engine: Engine, model: int, rows: list[ScoreRow]) -> set[int]:
+def known(engine: Engine, model: int, rows: list[Row]) -> set[int]:
     with read(engine) as session:
-        found = unchanged(stored(session, model), CLASSES, rows)
+        found = unchanged(stored(session, model), CLASSES, table(rows))
     assert found is not None
-    assert set(found.product_ids) | set(found.others) >= {row.product_id for row in rows}
-    return set(found.product_ids)
+    assert set(found.product_ids.tolist()) | set(found.others) >= {
+        row["product_id"] for row in rows
+    }
+    return set(found.product_ids.tolist())
 
 
 @pytest.mark.parametrize(
@@ -116,9 +127,9 @@ def test_what_moved_by_next_to_nothing_is_left_as_it_is(
     assert known(engine, model, [score_row(number, **columns) for number in ids]) == set(ids)
 
 
-def again(session: Session, model: int, rows: list[ScoreRow]) -> int:
-    found = unchanged(stored(session, model), CLASSES, rows)
-    return replace_scores(session, model, CLASSES, rows, NOW, known=found)
+def again(session: Session, model: int, rows: list[Row]) -> int:
+    found = unchanged(stored(session, model), CLASSES, table(rows))
+    return replace_scores(session, model, CLASSES, table(rows), NOW, known=found)
 
 
 def test_what_changed_or_is_gone_is_replaced_and_the_rest_stays(
@@ -145,13 +156,13 @@ def test_a_category_that_was_renamed_meanwhile_has_everything_written(
     model, ids = shop
     rows = [score_row(number) for number in ids]
     with read(engine) as session:
-        found = unchanged(stored(session, model), CLASSES, rows)
+        found = unchanged(stored(session, model), CLASSES, table(rows))
     with write(engine) as session:
         session.scalars(select(Assessment)).one().classes = ["hat", "shawl"]
         for row in session.scalars(select(LabelScore)):
             row.suggestion = "shawl"
     with write(engine) as session:
-        replace_scores(session, model, CLASSES, rows, NOW, known=found)
+        replace_scores(session, model, CLASSES, table(rows), NOW, known=found)
     with read(engine) as session:
         assert {row.suggestion for row in session.scalars(select(LabelScore))} == {"scarf"}
         assert [row.classes for row in session.scalars(select(Assessment))] == [CLASSES]
@@ -164,7 +175,7 @@ def test_nothing_is_known_before_the_first_time_or_of_other_categories(
     with read(engine) as session:
         assert stored(session, model + 1) is None
         before = stored(session, model)
-    assert unchanged(None, CLASSES, []) is None
-    assert unchanged(before, ["hat"], []) is None
-    nothing = unchanged(before, CLASSES, [])
+    assert unchanged(None, CLASSES, table([])) is None
+    assert unchanged(before, ["hat"], table([])) is None
+    nothing = unchanged(before, CLASSES, table([]))
     assert nothing is not None and nothing.others == tuple(ids)

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from catalog_ai.curation import twins as module
-from catalog_ai.curation.twins import NONE, twins
+from catalog_ai.curation import rivals as module
+from catalog_ai.curation.rivals import NONE
+from catalog_ai.curation.twins import twins as twins_and_rivals
 
 Arrays = tuple[np.ndarray, np.ndarray]
 
@@ -28,6 +29,10 @@ def with_copies(vectors: np.ndarray, labels: np.ndarray, rows: list[int]) -> Arr
         units(np.concatenate([vectors, vectors[rows] + noise])),
         np.concatenate([labels, (labels[rows] + 1) % 4]),
     )
+
+
+def twins(*args: np.ndarray, **options: np.ndarray) -> np.ndarray:
+    return twins_and_rivals(*args, **options)[0]
 
 
 def slowly(vectors: np.ndarray, labels: np.ndarray) -> list[int]:
