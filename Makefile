@@ -44,7 +44,7 @@ bench: $(INSTALLED_DEV) ## Print every measured figure beside its baseline (abou
 	@$(BIN)/python -m benchmarks.batches
 	@$(BIN)/python -m benchmarks.pages --products 5000,100000
 	@if [ -n "$${CATALOG_TEST_PHOTOS:-}" ]; then \
-	  for name in models ingest article losses label_errors oddity; do $(BIN)/python -m benchmarks.$$name; done; else \
+	  for name in models ingest article losses label_errors oddity twins; do $(BIN)/python -m benchmarks.$$name; done; else \
 	  echo "The article's figures need its photos: CATALOG_TEST_PHOTOS=/path/to/them make bench"; fi
 
 reliability: $(INSTALLED_DEV) ## Kill, fill up and crowd the catalogue, and print what was lost (about a quarter of an hour)

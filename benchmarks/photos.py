@@ -2,12 +2,20 @@
 
 import os
 import sys
+import tempfile
 from argparse import ArgumentParser
+from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 
+import numpy as np
+
 from catalog_ai.data.sources import Source, SourceItem, normal_label, read_source
+from catalog_ai.images import Pixels
+from catalog_ai.inference.predicting import Outputs
 
 CLASSES = ("dress", "hat", "longsleeve", "pants", "shoes", "shorts", "t-shirt")
+_AT_ONCE = 64
 
 
 def parser(name: str, description: str | None) -> ArgumentParser:
@@ -33,4 +41,21 @@ def seven(source: Source) -> tuple[list[SourceItem], list[SourceItem]]:
     return (
         [item for item in items if item.split == "train"],
         [item for item in items if item.split == "validation"],
+    )
+
+
+def look(model: str, pictures: Iterator[Pixels]) -> Outputs:
+    """Return what a shipped model makes of pictures, however many: few lie in memory at once."""
+    from catalog_ai import shipped
+    from catalog_ai.inference.embeddings import CatalogModel
+
+    with tempfile.TemporaryDirectory() as folder:
+        loaded = CatalogModel.load(shipped.install(model, Path(folder)), runtime="onnx")
+        parts = []
+        while batch := list(islice(pictures, _AT_ONCE)):
+            parts.append(loaded.predict(batch))
+    return Outputs(
+        np.concatenate([part.probabilities for part in parts]),
+        np.concatenate([part.vectors for part in parts]),
+        np.concatenate([part.features for part in parts]),
     )

@@ -134,6 +134,12 @@ def test_bench_says_what_needs_photos(project: Project) -> None:
     assert project.calls()[-5:] == [f"-m benchmarks.{name}" for name in names]
 
 
+def test_bench_measures_on_the_photos_where_there_are_some(project: Project) -> None:
+    assert project.make("bench", CATALOG_TEST_PHOTOS="/photos").returncode == 0
+    names = ("models", "ingest", "article", "losses", "label_errors", "oddity", "twins")
+    assert project.calls()[-7:] == [f"-m benchmarks.{name}" for name in names]
+
+
 @pytest.mark.parametrize("photos", [True, False])
 def test_continuous_integration_finds_the_photos(project: Project, photos: bool) -> None:
     root = project.folder / "root"
