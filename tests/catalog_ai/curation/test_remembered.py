@@ -181,3 +181,17 @@ def test_what_is_drawn_stays_until_there_are_an_eighth_more() -> None:
     assert (drawn(lots[:1024], 50) != first).any()
     assert len(first) == 50 and (np.diff(first) > 0).all()
     assert [steady(n) for n in (0, 7, 15, 16, 17, 18, 100_000)] == [0, 7, 15, 16, 16, 18, 98_304]
+
+
+def test_a_label_that_is_taken_away_is_taken_out_of_what_was(
+    small: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = Shop(1, count=729)
+    _, _, kept = shop.judged(Remembered())
+    shop.labels[710:722] = UNKNOWN  # beyond those of whom some span the kernel
+    whole, _, anew = shop.judged(Remembered())
+    monkeypatch.setattr(ridge_fit, "_roots", None)
+    again, _, kept = shop.judged(kept)
+    assert kept.fit is not None and anew.fit is not None
+    np.testing.assert_allclose(kept.fit.gram, anew.fit.gram, rtol=1e-9)
+    np.testing.assert_allclose(again.score, whole.score, atol=2e-5)
