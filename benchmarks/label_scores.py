@@ -136,7 +136,7 @@ class _Bench:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._comparing = _Listening(unchanged)
-        assessing.unchanged = self._comparing  # type: ignore[assignment]
+        assessing.unchanged = self._comparing  # type: ignore[assignment,attr-defined]
 
     def again(self, what: str) -> None:
         """Print how long it takes after something changed, and how long from the beginning."""
