@@ -38,8 +38,10 @@ def show(catalogue: Catalogue, wanted: Filter, sort: Sort) -> None:
     """Show the item in the address, else the first that nobody else has."""
     page = sheet.page_of(catalogue, wanted, sort, PER_PAGE)
     place = _second_showing(catalogue, page, wanted) or _place(catalogue, page, wanted.queue)
-    _show_bar(catalogue, page, place)
+    bar = st.container()  # filled last: the card is what one waits for
     if place is None:
+        with bar:
+            _show_bar(catalogue, page, place)
         _nothing_left(page)
         return
     if place.other:
@@ -56,6 +58,8 @@ def show(catalogue: Catalogue, wanted: Filter, sort: Sort) -> None:
             st.html(f"<div data-card='{place.card}'>{viewmodels.facts(place.item)}</div>")
             _show_buttons(catalogue, place)
             st.html(viewmodels.twin(place.item) + viewmodels.alikes(place.item))
+    with bar:
+        _show_bar(catalogue, page, place)
     _show_history(catalogue, place)
     _show_tiles(page, place.item)
     keys.guard()
