@@ -8,6 +8,7 @@ Object.assign(BUTTONS, { arrowleft: "Left", arrowright: "Right" });
 for (let number = 1; number <= 9; number += 1) BUTTONS[number] = String(number);
 const GRACE = 500; // milliseconds in which the page says that it is at work
 const PATIENCE = 2000; // milliseconds for the buttons of a card to follow it
+const BUFFERED = 150; // and once the page is at rest: it says so before the last of it is drawn
 let spent = null; // the card that was decided about last
 let since = 0; // when
 
@@ -36,7 +37,8 @@ function onKey(event) {
 
 function press(name, card) {
   const found = button(name, card);
-  const isComing = isDrawing() && seen() === card && performance.now() - since < PATIENCE;
+  const patience = isDrawing() ? PATIENCE : BUFFERED;
+  const isComing = seen() === card && performance.now() - since < patience;
   spent = found || isComing ? card : null; // no second key meanwhile
   if (found) found.click();
   else if (isComing) requestAnimationFrame(() => press(name, card));
