@@ -1,8 +1,5 @@
 """The page Categories: rename, merge, add, remove, undo, and pairs that run into each other."""
 
-import sys
-from collections.abc import Iterator
-
 import pytest
 from sqlalchemy import select, update
 from streamlit.testing.v1 import AppTest
@@ -19,13 +16,7 @@ from tests.helpers import CLASSES, Seeded, seed_catalogue
 HOSTILE = "<b>x</b> [a](http://b) $y$ `c` *d*"
 
 
-@pytest.fixture(autouse=True)
-def _home(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-    monkeypatch.setenv("CATALOG_HOME", str(catalogue.settings.home))
-    monkeypatch.chdir(PROJECT_ROOT)
-    monkeypatch.setattr(frame, "remembered_name", lambda: "")
-    yield
+pytestmark = pytest.mark.usefixtures("as_served")
 
 
 def opened(name: str = "Ana", **query: str) -> AppTest:

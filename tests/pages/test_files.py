@@ -1,12 +1,8 @@
 """The files of the desk: the change file made and saved, the earlier ones, all others."""
 
-import sys
-from collections.abc import Iterator
-
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from catalog_ai.config import PROJECT_ROOT
 from catalog_ai.services import changes, deciding, exporting, review
 from catalog_ai.services.catalogue import Catalogue
 from db.engine import read
@@ -15,13 +11,7 @@ from pages._ui import frame
 from pages._ui.viewmodels import count
 from tests.helpers import Seeded
 
-
-@pytest.fixture(autouse=True)
-def _home(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-    monkeypatch.setenv("CATALOG_HOME", str(catalogue.settings.home))
-    monkeypatch.chdir(PROJECT_ROOT)
-    yield
+pytestmark = pytest.mark.usefixtures("as_served")
 
 
 def _page() -> None:

@@ -1,7 +1,5 @@
 """The contact sheet, the bulk change and the log, as the page shows them."""
 
-import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -24,13 +22,7 @@ HOSTILE = "<b>x</b> [a](http://b) $y$ `c` *d*"
 TICKED = "review.ticked"
 
 
-@pytest.fixture(autouse=True)
-def _home(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-    monkeypatch.setenv("CATALOG_HOME", str(catalogue.settings.home))
-    monkeypatch.chdir(PROJECT_ROOT)
-    monkeypatch.setattr(frame, "remembered_name", lambda: "")
-    yield
+pytestmark = pytest.mark.usefixtures("as_served")
 
 
 @pytest.fixture

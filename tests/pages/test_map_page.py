@@ -12,9 +12,9 @@ from db.engine import write
 from db.schema import Product, ProjectionPoint
 from pages._ui import map_parts
 from tests.helpers import Seeded
-from tests.pages.test_pages import HOSTILE, _home, opened, press, words
+from tests.pages.test_pages import HOSTILE, opened, press, words
 
-__all__ = ["_home"]
+pytestmark = pytest.mark.usefixtures("as_served")
 
 
 @pytest.fixture

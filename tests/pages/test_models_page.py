@@ -1,8 +1,6 @@
 """The page Models with a version on trial: judge, use it, go back, put it away."""
 
 import json
-import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
@@ -21,13 +19,8 @@ NEW = "small-on-trial"
 
 
 @pytest.fixture(autouse=True)
-def _home(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Pages open the catalogue that the settings name, from the project's folder."""
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-    monkeypatch.setenv("CATALOG_HOME", str(catalogue.settings.home))
-    monkeypatch.chdir(PROJECT_ROOT)
+def _ana(as_served: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(frame, "remembered_name", lambda: "Ana")
-    yield
 
 
 @pytest.fixture

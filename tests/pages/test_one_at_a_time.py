@@ -1,6 +1,5 @@
 """One product at a time: whose card a press is about, what is asked of the database, and when."""
 
-import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -21,13 +20,7 @@ from tests.helpers import Seeded
 DESK = "pages/1_Review_labels.py"
 
 
-@pytest.fixture(autouse=True)
-def _home(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-    monkeypatch.setenv("CATALOG_HOME", str(catalogue.settings.home))
-    monkeypatch.chdir(PROJECT_ROOT)
-    monkeypatch.setattr(frame, "remembered_name", lambda: "")
-    yield
+pytestmark = pytest.mark.usefixtures("as_served")
 
 
 @pytest.fixture

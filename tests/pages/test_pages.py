@@ -2,8 +2,6 @@
 
 import os
 import shutil
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -41,17 +39,7 @@ PAGES = {
 HOSTILE = "<b>x</b> [a](http://b) $y$ `c` *d*"
 
 
-@pytest.fixture(autouse=True)
-def _home(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Pages open the catalogue that the settings name, from the project's folder.
-
-    Each becomes the main module while it runs; a process started later would begin with it.
-    """
-    monkeypatch.setitem(sys.modules, "__main__", sys.modules["__main__"])
-    monkeypatch.setenv("CATALOG_HOME", str(catalogue.settings.home))
-    monkeypatch.chdir(PROJECT_ROOT)
-    monkeypatch.setattr(frame, "remembered_name", lambda: "")  # AppTest's cookies are mocks
-    yield
+pytestmark = pytest.mark.usefixtures("as_served")
 
 
 def opened(title: str, **query: str) -> AppTest:
