@@ -16,19 +16,34 @@ def show() -> None:
     """Draw the page."""
     catalogue = frame.begin("Review labels")
     try:
+        status = cache.cached(catalogue, STATUS, catalogues.status)
+        parts.empty(status)
+        if not status.has_scores:
+            sentence = "The worker has not looked for wrong labels yet."
+            parts.not_ready(catalogue, "assess", sentence, "Look for wrong labels")
+    except CatalogError as error:
+        frame.stop(error)
+    show_desk(catalogue)
+
+
+@st.fragment  # a decision draws this again, not what is around it
+def show_desk(catalogue: Catalogue) -> None:
+    """Draw the chosen view of the chosen queue."""
+    above, below = st.container(), st.container()
+    drawn = [(above, show_above), (below, show_view)]
+    if address.is_known():
+        drawn.reverse()  # the card first: one waits for it
+    try:
         with cache.one_look(catalogue):
-            status = cache.cached(catalogue, STATUS, catalogues.status)
-            parts.empty(status)
-            if not status.has_scores:
-                sentence = "The worker has not looked for wrong labels yet."
-                parts.not_ready(catalogue, "assess", sentence, "Look for wrong labels")
-            show_desk(catalogue)
+            for container, draw in drawn:
+                with container:
+                    draw(catalogue)
     except CatalogError as error:
         frame.stop(error)
 
 
-def show_desk(catalogue: Catalogue) -> None:
-    """Draw the chosen view of the chosen queue."""
+def show_above(catalogue: Catalogue) -> None:
+    """Draw what is chosen, how far one is, and what the last click did."""
     counts = cache.cached(catalogue, filters.TOPICS, review.progress)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.segmented_control(
@@ -41,10 +56,14 @@ def show_desk(catalogue: Catalogue) -> None:
             label_visibility="collapsed",
         )
         st.markdown(f":gray[{viewmodels.progress_line(counts)}]", width="content")
-    view = address.view()
-    if view in {"single", "sheet", "bulk"}:
+    if address.view() in {"single", "sheet", "bulk"}:
         filters.show(catalogue, counts)
     show_messages()
+
+
+def show_view(catalogue: Catalogue) -> None:
+    """Draw the view itself."""
+    view = address.view()
     if view == "single":
         item.show(catalogue, address.wanted(), address.sort(frame.reviewer()))
     elif view == "sheet":

@@ -85,6 +85,14 @@ def view() -> str:
     return next((name for name, said in VIEWS.items() if said == words), "single")
 
 
+def is_known() -> bool:
+    """Return whether what is chosen can be asked before the widgets that it belongs to are drawn.
+
+    On the first draw they have yet to read it from the address.
+    """
+    return VIEW in st.session_state
+
+
 def in_use(keys: tuple[str, ...] = tuple(_NOTHING)) -> int:
     """Return how many filters are set."""
     return sum(
