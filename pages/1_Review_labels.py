@@ -14,16 +14,17 @@ STATUS = ("products", "scores", "models", "notes", "projections")  # no decision
 
 def show() -> None:
     """Draw the page."""
-    catalogue = frame.begin("Review labels")
+    catalogue = frame.begin("Review labels", worker=False)
     try:
-        status = cache.cached(catalogue, STATUS, catalogues.status)
-        parts.empty(status)
-        if not status.has_scores:
-            sentence = "The worker has not looked for wrong labels yet."
-            parts.not_ready(catalogue, "assess", sentence, "Look for wrong labels")
+        with cache.one_look(catalogue):
+            status = cache.cached(catalogue, STATUS, catalogues.status)
+            parts.empty(status)
+            if not status.has_scores:
+                sentence = "The worker has not looked for wrong labels yet."
+                parts.not_ready(catalogue, "assess", sentence, "Look for wrong labels")
+            show_desk(catalogue)
     except CatalogError as error:
         frame.stop(error)
-    show_desk(catalogue)
 
 
 @st.fragment  # a decision draws this again, not what is around it
@@ -38,6 +39,7 @@ def show_desk(catalogue: Catalogue) -> None:
             for container, draw in drawn:
                 with container:
                     draw(catalogue)
+        frame.show_worker(catalogue)
     except CatalogError as error:
         frame.stop(error)
 

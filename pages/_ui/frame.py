@@ -25,8 +25,11 @@ PAGES = (
 )
 
 
-def begin(title: str) -> Catalogue:
-    """Draw what every page has and return the opened catalogue; an error ends the page here."""
+def begin(title: str, *, worker: bool = True) -> Catalogue:
+    """Draw what every page has and return the opened catalogue; an error ends the page here.
+
+    A page that is drawn again in parts says itself, with `show_worker`, what the worker does.
+    """
     st.set_page_config(page_title=f"{title} · Catalog Curator", page_icon="👗", layout="wide")
     st.html(style.CSS)
     with st.sidebar:
@@ -38,8 +41,8 @@ def begin(title: str) -> Catalogue:
     st.title(title)
     try:
         catalogue = open_catalogue()
-        with st.sidebar:
-            _show_worker(jobs.worker_status(catalogue))
+        if worker:
+            show_worker(catalogue)
     except CatalogError as error:
         stop(error)
     return catalogue
@@ -48,6 +51,20 @@ def begin(title: str) -> Catalogue:
 def reviewer() -> str:
     """Return the name under which decisions are stored, empty where nobody gave one."""
     return str(st.session_state.get(REVIEWER) or "").strip()
+
+
+def show_worker(catalogue: Catalogue) -> None:
+    """Say in the sidebar whether a worker is running and what waits for it."""
+    worker = jobs.worker_status(catalogue)
+    with st.sidebar:
+        if worker.running:
+            waiting = f" · {worker.queued} waiting" if worker.queued else ""
+            st.caption(f":material/check_circle: Worker running{waiting}")
+        elif worker.queued:
+            st.caption(
+                f":material/pause_circle: No worker is running; {worker.queued} jobs wait. "
+                "Start one: `python -m catalog_ai.worker`"
+            )
 
 
 def stop(error: CatalogError) -> None:
@@ -75,14 +92,3 @@ def _ask_name() -> None:
         # A year, this site only: the name is asked once, not once a day.
         cookie = f"{_COOKIE}={quote(reviewer())};path=/;max-age=31536000;samesite=strict"
         st.html(f"<script>document.cookie = '{cookie}'</script>", unsafe_allow_javascript=True)
-
-
-def _show_worker(worker: jobs.WorkerStatus) -> None:
-    if worker.running:
-        waiting = f" · {worker.queued} waiting" if worker.queued else ""
-        st.caption(f":material/check_circle: Worker running{waiting}")
-    elif worker.queued:
-        st.caption(
-            f":material/pause_circle: No worker is running; {worker.queued} jobs wait. "
-            "Start one: `python -m catalog_ai.worker`"
-        )

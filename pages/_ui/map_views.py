@@ -84,28 +84,29 @@ def figure(
     """
     drawn = go.Figure()
     group, words = coloured.codes[sample.rows], np.array([html.escape(sku) for sku in skus], str)
-    size = 7 if len(sample.rows) < _CROWDED else 4
-    ring = np.where(np.arange(len(group)) < len(group) - sample.suspects, 0, _RING).astype("f4")
-    if coloured.tells_wrong:
-        ring[:] = 0
-    for code, (name, colour) in enumerate(zip(coloured.names, coloured.colours, strict=True)):
-        if not sizes[code]:
-            continue
-        mine = np.flatnonzero(group == code)
-        rows = sample.rows[mine]
+    ringed = np.arange(len(group)) >= len(group) - (0 if coloured.tells_wrong else sample.suspects)
+    shown = [code for code in range(len(coloured.names)) if sizes[code]]
+    parts = [(code, (group == code) & ~ringed, 0.0) for code in shown]
+    # Above all others, and points of their own: Plotly would draw a ring in the legend.
+    parts += [(code, (group == code) & ringed, _RING) for code in np.unique(group[ringed]).tolist()]
+    for code, mine, ring in parts:
+        rows, name = sample.rows[mine], _short(coloured.names[code])
         drawn.add_scattergl(
             # A group without a point would be left out of the legend.
             x=view.x[rows] if len(rows) else [None],
             y=view.y[rows] if len(rows) else [None],
-            name=f"{_short(name)} ({sizes[code]:,})",
+            name=f"{name} ({sizes[code]:,})",
+            legendgroup=str(code),
+            showlegend=not ring,
             mode="markers",
             marker={
-                **{"size": size, "color": colour, "opacity": 0.8},
-                "line": {"color": _INK, "width": ring[mine]},
+                "size": 7 if len(group) < _CROWDED else 4,
+                **{"color": coloured.colours[code], "opacity": 0.8},
+                "line": {"color": _INK, "width": ring},
             },
             customdata=view.product_ids[rows].astype(np.int32),
             text=words[mine],  # as an array: Plotly looks at each word of a list
-            meta=_short(name),
+            meta=name,
             hovertemplate="%{text}<br>%{meta}<extra></extra>",
         )
     drawn.update_layout(**_layout(map_picture.bounds(view.x, view.y), picture))
@@ -171,7 +172,7 @@ def _layout(within: map_picture.Bounds, picture: str) -> dict[str, Any]:
         "yaxis": axis | {"range": [within.bottom, within.top], "scaleanchor": "x"},
         "images": [image] if picture else [],
         "showlegend": True,  # of a single category too: it says how many there are
-        "legend": {"itemsizing": "constant"},
+        "legend": {"itemsizing": "constant", "tracegroupgap": 0},
         "dragmode": "pan",  # under a lasso Streamlit ignores clicks
         "modebar": {"bgcolor": "rgba(0,0,0,0)", "color": "#8a8478", "activecolor": "#2f6f62"},
         "paper_bgcolor": "rgba(0,0,0,0)",

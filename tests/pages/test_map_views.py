@@ -73,11 +73,15 @@ def test_points_carry_ids_and_the_legend_counts_all_not_the_sample() -> None:
     coloured = groups(shown.labels, shown.names)
     sizes = np.bincount(coloured.codes)
     made = figure(shown, coloured, sizes, drawn_of([4, 0, 2], suspects=1), ["E", "A", "C"])
-    assert [trace.name for trace in made.data] == ["dress (3)", "hat (2)", "shoes (1)"]
-    assert [list(trace.customdata) for trace in made.data] == [[100, 102], [104], []]
-    assert [list(trace.text) for trace in made.data] == [["A", "C"], ["E"], []]
-    rings = [list(trace.marker.line.width) for trace in made.data]
-    assert rings[0][0] == 0 < rings[0][1], "a ring marks what looks wrong"
+    names = {trace.name: trace.legendgroup for trace in made.data}
+    listed = [trace.name for trace in made.data if trace.showlegend]
+    assert listed == ["dress (3)", "hat (2)", "shoes (1)"]
+    assert [list(trace.customdata) for trace in made.data] == [[100], [104], [], [102]]
+    assert [list(trace.text) for trace in made.data] == [["A"], ["E"], [], ["C"]]
+    assert [trace.marker.line.width > 0 for trace in made.data] == [False, False, False, True]
+    ring = made.data[3]
+    assert not ring.showlegend, "or Plotly draws the ring in the legend"
+    assert ring.legendgroup == names["dress (3)"], "and it goes when its group is taken away"
     assert list(made.data[2].x) == [None], "or the legend would leave the group out"
     assert not made.layout.images
     only_hats = figure(shown, coloured, np.array([0, 2, 0]), drawn_of([3, 4]), ["D", "E"])
