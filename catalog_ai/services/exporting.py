@@ -6,6 +6,7 @@ What only changed since the last download is `services.changes`.
 from datetime import UTC, datetime
 
 from catalog_ai.errors import UsageError
+from catalog_ai.services import review
 from catalog_ai.services.catalogue import Catalogue, in_plain_words
 from catalog_ai.services.export_rows import TABLES
 from catalog_ai.services.review import AS_USUAL, EVERYTHING_WRONG, Filter, Sort
@@ -38,6 +39,7 @@ def export(
     if kind not in KINDS:
         raise UsageError(f"there is no export {kind!r}: choose from {', '.join(KINDS)}")
     check_format(format)
+    review.check(wanted, sort)
     table = TABLES[kind]
     with in_plain_words():
         with read(catalogue.engine) as session:

@@ -16,7 +16,9 @@ from catalog_ai.curation.remembered import Remembered
 from catalog_ai.curation.ridge_fit import Fit
 from catalog_ai.curation.rivals import Rivals
 
+KEPT = 2  # files: of the model in use and of the one before, to which one may roll back
 _FORM = 1  # raise it when what is computed changes: files of another form are not read
+_BUILDING = ".part"  # ends the names of files that are not whole yet
 _PARTS: dict[str, Any] = {"fit": Fit, "look_alikes": LookAlikes, "rivals": Rivals}
 
 
@@ -35,6 +37,7 @@ def recalled(path: Path) -> Remembered:
 def keep(path: Path, remembered: Remembered) -> None:
     """Put `remembered` in place of what is kept at `path`, all of it or nothing.
 
+    Of other models only the latest is left beside it, and nothing of whoever was killed at it.
     Where the disk is full or the folder not ours, the next assessment takes longer, that is all.
     """
     arrays: dict[str, NDArray[Any]] = {"form": np.array(_FORM)}
@@ -45,13 +48,20 @@ def keep(path: Path, remembered: Remembered) -> None:
     building = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=_BUILDING, delete=False) as file:
             building = Path(file.name)
             np.savez(file, allow_pickle=False, **arrays)
         building.replace(path)
+        _forget_all_but_the_latest(path.parent)
     except OSError:
         if building is not None:
             building.unlink(missing_ok=True)
+
+
+def _forget_all_but_the_latest(folder: Path) -> None:
+    kept = sorted(folder.glob("*.npz"), key=lambda path: path.stat().st_mtime_ns, reverse=True)
+    for path in (*kept[KEPT:], *folder.glob(f"*{_BUILDING}")):
+        path.unlink(missing_ok=True)
 
 
 def _part(name: str, arrays: dict[str, NDArray[Any]]) -> Any:

@@ -139,7 +139,7 @@ def review_queue(
     first; second looks and what was decided, the latest decision first. Raises `UsageError` for an
     unknown queue or order.
     """
-    _check(wanted, sort)
+    check(wanted, sort)
     with in_plain_words(), read(catalogue.engine) as session:
         model_id = models.active_id(session)
         total = queries.count(session, model_id, wanted)
@@ -158,7 +158,8 @@ def review_queue(
     return QueuePage(shown, total, page, pages)
 
 
-def _check(wanted: Filter, sort: Sort) -> None:
+def check(wanted: Filter, sort: Sort) -> None:
+    """Raise `UsageError` for a queue or an order that there is not."""
     if wanted.queue not in QUEUES:
         raise UsageError(f"there is no queue {wanted.queue!r}: choose from {', '.join(QUEUES)}")
     if sort.by not in SORTS:

@@ -327,6 +327,20 @@ def test_another_kind_or_format_is_refused(
         export(catalogue, kind, format)
 
 
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        ({"wanted": Filter(queue="odds")}, "no queue 'odds'"),
+        ({"sort": Sort("luck")}, "no order 'luck'"),
+    ],
+)
+def test_a_queue_or_an_order_that_there_is_not_is_refused(
+    catalogue: Catalogue, asked: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(UsageError, match=words):
+        export(catalogue, "queue", **asked)
+
+
 @pytest.fixture
 def at_home(catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CATALOG_HOME", str(catalogue.settings.home))

@@ -1,3 +1,4 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -88,3 +89,12 @@ def test_a_folder_that_takes_no_file_is_no_error(catalogue: Catalogue, wide: See
     assert assess(catalogue).products == 140
     assert recalled(kept_at(catalogue)) == Remembered()
     assert list(catalogue.settings.home.glob("*.part")) == []
+
+
+def test_only_the_latest_models_are_remembered(tmp_path: Path) -> None:
+    (tmp_path / "killed.part").write_bytes(b"half")
+    for number, version in enumerate(("first", "second", "third")):
+        keep(tmp_path / f"{version}.npz", Remembered())
+        os.utime(tmp_path / f"{version}.npz", (number, number))
+    keep(tmp_path / "second.npz", Remembered())
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["second.npz", "third.npz"]
