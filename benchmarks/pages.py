@@ -52,6 +52,7 @@ from db.schema import (
 )
 
 GOAL = {5_000: 150, 100_000: 150, 1_000_000: 300}  # milliseconds, 95th percentile
+KEY, KEY_GOAL = "from key to next product", 300  # milliseconds, in the browser
 PAGES = {
     "Today": None,
     "Shop the look": "pages/2_Shop_the_look.py",
@@ -348,13 +349,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
             figures[count] = measure(options.rounds)
             if options.browser:
-                figures[count]["from key to next product"] = in_browser(options.rounds)
+                figures[count][KEY] = in_browser(options.rounds)
             catalogue.engine.dispose()
         goal = GOAL.get(count, 150)
-        print(f"\n{count:,} products, milliseconds on the server (goal: p95 ≤ {goal})")
+        goals = f"goal: p95 ≤ {goal}; {KEY} ≤ {KEY_GOAL}"
+        print(f"\n{count:,} products, milliseconds on the server ({goals})")
         print(f"{'':32}{'p50':>8}{'p95':>8}{'first draw':>12}")
         for name, taken in figures[count].items():
-            late = "" if taken["p95"] <= goal else "  over the goal"
+            late = "" if taken["p95"] <= (KEY_GOAL if name == KEY else goal) else "  over the goal"
             numbers = f"{taken['p50']:>8.0f}{taken['p95']:>8.0f}{taken['first']:>12.0f}"
             print(f"{name:32}{numbers}{late}", flush=True)
     if options.json:
