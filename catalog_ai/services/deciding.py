@@ -146,7 +146,9 @@ def undo(catalogue: Catalogue, decision_id: int, *, reviewer: str, request_key: 
             return _decided(session, stored)
         before, product = _undoable(session, decision_id)
         decision = taking_back(before, product, reviewer=reviewer, request_key=request_key)
-        return _store(session, decision, product)
+        undone = _store(session, decision, product)
+    look_again(catalogue, undone.decision_id, undone.decision_id)
+    return undone
 
 
 def taking_back(before: Made, product: Standing, *, reviewer: str, request_key: str) -> NewDecision:

@@ -13,6 +13,7 @@ from db.queries import products
 from db.queries.decisions import DecisionRow
 from db.queries.products import ProductRow
 from db.queries.review import ReviewRow, ScoreRow
+from db.queries.wanted import CONFIRMED
 from db.vectors import from_blob
 
 SHOWN = 8  # look-alikes beside an item
@@ -21,20 +22,21 @@ CHOICES = 9  # candidates, one per digit key
 
 @dataclass(frozen=True)
 class Neighbour:
-    """A look-alike and the label it carries."""
+    """A look-alike and the label it carries; `confirmed` where a person kept or chose that."""
 
     product_id: int
     sku: str
     label: str | None
     thumbnail: Path
+    confirmed: bool
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What is around a product: its look-alikes' labels (the closest first), the latest decision
+    """What is around a product: its closest look-alikes (the closest first), the latest decision
     that stands, and its twin."""
 
-    labels: Sequence[str | None] = ()
+    around: Sequence[ProductRow] = ()
     decision: DecisionRow | None = None
     twin: ProductRow | None = None
 
@@ -71,7 +73,7 @@ def neighbours(
     settings: Settings, score: ScoreRow | None, near: dict[int, ProductRow]
 ) -> tuple[Neighbour, ...]:
     """Return the closest look-alikes out of `near`, the closest first."""
-    return tuple(neighbour(settings, product) for product in _shown(score, near))
+    return tuple(neighbour(settings, product) for product in closest(score, near))
 
 
 def neighbour(settings: Settings, product: ProductRow) -> Neighbour:
@@ -79,12 +81,14 @@ def neighbour(settings: Settings, product: ProductRow) -> Neighbour:
     return Neighbour(
         *(product.id, product.sku, product.label_current),
         ensure_thumbnail(settings, product.stored_image, product.thumbnail),
+        _is_confirmed(product),
     )
 
 
-def labels_around(score: ScoreRow | None, near: dict[int, ProductRow]) -> list[str | None]:
-    """Return the labels of the closest look-alikes, the closest first."""
-    return [product.label_current for product in _shown(score, near)]
+def closest(score: ScoreRow | None, near: dict[int, ProductRow]) -> list[ProductRow]:
+    """Return the closest look-alikes as products out of `near`, the closest first."""
+    ids = score.neighbours[:SHOWN] if score else ()
+    return [near[other] for other in ids if other in near]
 
 
 def sentence(product: ProductRow, score: ScoreRow | None, queue: str, seen: Seen) -> str:
@@ -102,7 +106,7 @@ def sentence(product: ProductRow, score: ScoreRow | None, queue: str, seen: Seen
             f"Labelled {product.label_current or 'nothing'}; {seen.twin.sku}, all but the same "
             f"photo, is {seen.twin.label_current}."
         )
-    around = _comparison(product.label_current, seen.labels, score.suggestion)
+    around = _comparison(product.label_current, seen.around, score.suggestion)
     if queue == "disputed" and seen.decision is not None:
         done = f"{what_was_done(seen.decision)} on {_day(seen.decision)}"
         return f"{done}; the model in use now is sure of {score.suggestion}, and {around}."
@@ -123,33 +127,45 @@ def what_was_done(decision: DecisionRow) -> str:
     return f"{decision.reviewer} {done.get(decision.action, f'chose {decision.label_after}')}"
 
 
-def _shown(score: ScoreRow | None, near: dict[int, ProductRow]) -> list[ProductRow]:
-    ids = score.neighbours[:SHOWN] if score else ()
-    return [near[other] for other in ids if other in near]
-
-
-def _comparison(label: str | None, around: Sequence[str | None], suggestion: str) -> str:
+def _comparison(label: str | None, around: Sequence[ProductRow], suggestion: str) -> str:
     """Return what speaks for the suggestion: "7 of its 8 closest look-alikes are dress"."""
     if not around:
         return f"the photo looks like {suggestion}"
     agreeing, own = (
-        sum(same_label(other, name) for other in around) if name else 0
+        [other for other in around if name and same_label(other.label_current, name)]
         for name in (suggestion, label)
     )
-    if own > agreeing:
+    if len(own) > len(agreeing):
         return (
             f"the photo itself looks like {suggestion}, though {_share(own, around)} "
-            f"{'is' if own == 1 else 'are'} {label}"
+            f"{'is' if len(own) == 1 else 'are'} {label}"
         )
-    if agreeing == 0:
+    if not agreeing:
         return f"the photo itself looks like {suggestion}, its closest look-alikes do not"
-    return f"{_share(agreeing, around)} {'is' if agreeing == 1 else 'are'} {suggestion}"
+    return f"{_share(agreeing, around)} {'is' if len(agreeing) == 1 else 'are'} {suggestion}"
 
 
-def _share(count: int, around: Sequence[str | None]) -> str:
+def _share(alike: Sequence[ProductRow], around: Sequence[ProductRow]) -> str:
     if len(around) == 1:
-        return "its closest look-alike"
-    return f"{count} of its {len(around)} closest look-alikes"
+        return f"its closest look-alike{_by_people(alike)}"
+    return f"{len(alike)} of its {len(around)} closest look-alikes{_by_people(alike)}"
+
+
+def _by_people(alike: Sequence[ProductRow]) -> str:
+    """Return how many of these labels people confirmed, as an aside: ", all confirmed by people,".
+
+    What a person said of a look-alike counts for more than what the feed delivered.
+    """
+    confirmed = sum(map(_is_confirmed, alike))
+    if not confirmed:
+        return ""
+    if confirmed < len(alike):
+        return f", {confirmed} of them confirmed by people,"
+    return f",{' all' if confirmed > 1 else ''} confirmed by people,"
+
+
+def _is_confirmed(product: ProductRow) -> bool:
+    return product.review_state in CONFIRMED
 
 
 def _second_look(product: ProductRow, decision: DecisionRow | None) -> str:

@@ -49,7 +49,7 @@ def _judged(session: Session, rows: Sequence[ReviewRow], queue: str) -> Iterator
     for row in rows:
         product, score = row.product, row.score
         twin = around.get(score.twin_id) if score and score.twin_id else None
-        seen = evidence.Seen(evidence.labels_around(score, around), standing.get(product.id), twin)
+        seen = evidence.Seen(evidence.closest(score, around), standing.get(product.id), twin)
         yield {
             **_common(product),
             "suggestion": score.suggestion if score else None,

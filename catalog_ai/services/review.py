@@ -113,7 +113,10 @@ class Pair:
 
 @dataclass(frozen=True)
 class ReviewProgress:
-    """How far reviewing is: "5 of 501, 496 left" is `decided`, `decided + left`, `left`."""
+    """How far reviewing is: "5 of 501, 496 left" is `decided`, `decided + left`, `left`.
+
+    What was decided and is in doubt again is left, not decided: each product counts once.
+    """
 
     decided: int
     left: int
@@ -217,7 +220,7 @@ def progress(catalogue: Catalogue, *, since: datetime | None = None) -> ReviewPr
         by_queue = dict(zip(names, counts, strict=True))
         by_queue = {"wrong": sum(wrong.values())} | by_queue | {"all": products.count(session)}
         return ReviewProgress(
-            decided=by_queue["decided"],
+            decided=by_queue["decided"] - by_queue["disputed"],
             left=sum(by_queue[name] for name in _LEFT),
             today=queries.decided_count(session, since or midnight),
             by_queue=by_queue,
@@ -296,7 +299,7 @@ def _with_evidence(
     product, score, settings = row.product, row.score, catalogue.settings
     decision = standing.get(product.id)
     twin = near.get(score.twin_id) if score and score.twin_id else None
-    seen = evidence.Seen(evidence.labels_around(score, near), decision, twin)
+    seen = evidence.Seen(evidence.closest(score, near), decision, twin)
     return replace(
         item,
         candidates=evidence.candidates(score),

@@ -108,6 +108,19 @@ def test_after_so_many_decisions_labels_are_judged_anew(
     assert last > 6  # the sixth asked for no second one
 
 
+def test_taking_a_decision_back_counts_towards_judging_anew(
+    catalogue: Catalogue, seeded: Seeded, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queued = lambda: [job.kind for job in jobs.list_jobs(catalogue)].count("assess")  # noqa: E731
+    first, *_ = [desk(number, "keep").decision_id for number in seeded.product_ids[:4]]
+    monkeypatch.setattr(deciding, "_LOOK_AGAIN", first + 4)
+    before = queued()
+    assert desk.undo(first).decision_id == first + 4, "the one that is asked for"
+    assert queued() == before + 1
+    desk(seeded.product_ids[4], "keep")
+    assert queued() == before + 1
+
+
 def test_the_row_says_what_was_seen(catalogue: Catalogue, seeded: Seeded, desk: Desk) -> None:
     item = review.review_queue(catalogue).items[0]
     desk.reviewer = "  Ana \n Lopes "

@@ -59,6 +59,18 @@ KEPT = DecisionRow(
 )
 
 
+def alike(*labels: str | None, confirmed: int = 0) -> list[ProductRow]:
+    """Return look-alikes with these labels, the first `confirmed` of which people confirmed."""
+    return [
+        replace(
+            PRODUCT,
+            label_current=label,
+            review_state=("kept", "changed")[row % 2] if row < confirmed else "open",
+        )
+        for row, label in enumerate(labels)
+    ]
+
+
 @pytest.mark.parametrize(
     ("around", "expected"),
     [
@@ -89,7 +101,46 @@ KEPT = DecisionRow(
     ],
 )
 def test_the_look_alikes_in_a_sentence(around: list[str | None], expected: str) -> None:
-    assert sentence(PRODUCT, SCORE, "wrong", Seen(around)) == expected
+    assert sentence(PRODUCT, SCORE, "wrong", Seen(alike(*around))) == expected
+
+
+@pytest.mark.parametrize(
+    ("around", "confirmed", "expected"),
+    [
+        (
+            ["dress"] * 7 + ["hat"],
+            7,
+            "7 of its 8 closest look-alikes, all confirmed by people, are",
+        ),
+        (
+            ["dress"] * 7 + ["hat"],
+            3,
+            "7 of its 8 closest look-alikes, 3 of them confirmed by people, are",
+        ),
+        (["hat", "dress", "dress"], 1, "2 of its 3 closest look-alikes are"),
+        (["dress", "hat"], 2, "1 of its 2 closest look-alikes, confirmed by people, is"),
+        (["Dress"], 1, "its closest look-alike, confirmed by people, is"),
+    ],
+)
+def test_whether_people_confirmed_what_the_look_alikes_are(
+    around: list[str], confirmed: int, expected: str
+) -> None:
+    said = sentence(PRODUCT, SCORE, "wrong", Seen(alike(*around, confirmed=confirmed)))
+    assert said == f"Labelled shirt; {expected} dress."
+
+
+def test_what_people_confirmed_can_speak_for_the_label_too() -> None:
+    around = alike("shirt", "shirt", "shirt", "dress", confirmed=2)
+    assert sentence(PRODUCT, SCORE, "wrong", Seen(around)) == (
+        "Labelled shirt; the photo itself looks like dress, though 3 of its 4 closest look-alikes, "
+        "2 of them confirmed by people, are shirt."
+    )
+
+
+@pytest.mark.parametrize("state", ["open", "second_look", "not_product"])
+def test_a_label_that_nobody_confirmed_is_not_said_to_be(state: str) -> None:
+    around = [replace(PRODUCT, label_current="dress", review_state=state)]
+    assert "people" not in sentence(PRODUCT, SCORE, "wrong", Seen(around))
 
 
 def test_an_unknown_label_is_named_as_it_came() -> None:
@@ -97,7 +148,7 @@ def test_an_unknown_label_is_named_as_it_came() -> None:
         replace(PRODUCT, label_current="Polo"),
         replace(SCORE, known_label=False, label="Polo"),
     )
-    assert sentence(product, score, "unknown", Seen(["dress"] * 2)) == (
+    assert sentence(product, score, "unknown", Seen(alike("dress", "dress"))) == (
         "Delivered as Polo, which is no category yet; 2 of its 2 closest look-alikes are dress."
     )
 
@@ -105,7 +156,7 @@ def test_an_unknown_label_is_named_as_it_came() -> None:
 def test_no_label_at_all() -> None:
     product = replace(PRODUCT, label_current=None)
     score = replace(SCORE, label=None, known_label=False)
-    assert sentence(product, score, "unlabelled", Seen([None, None, "dress"])) == (
+    assert sentence(product, score, "unlabelled", Seen(alike(None, None, "dress"))) == (
         "Delivered without a label; 1 of its 3 closest look-alikes is dress."
     )
 
@@ -148,9 +199,8 @@ def test_before_the_worker_has_looked() -> None:
 def test_why_a_second_look(
     changes: dict[str, Any], product: dict[str, Any], expected: str | None
 ) -> None:
-    said = sentence(
-        replace(PRODUCT, **product), SCORE, "second_look", Seen(["dress"], replace(KEPT, **changes))
-    )
+    seen = Seen(alike("dress"), replace(KEPT, **changes))
+    said = sentence(replace(PRODUCT, **product), SCORE, "second_look", seen)
     assert "None" not in said
     assert expected is None or said == expected
 
@@ -167,7 +217,7 @@ def test_what_else_brings_a_product_here() -> None:
         "Labelled shirt; AB-2, all but the same photo, is skirt."
     )
     assert "no photo of a product" in sentence(PRODUCT, SCORE, "odd", Seen())
-    assert sentence(PRODUCT, SCORE, "disputed", Seen(["dress"], KEPT)) == (
+    assert sentence(PRODUCT, SCORE, "disputed", Seen(alike("dress"), KEPT)) == (
         "Ana kept shirt on 3 Nov 2026; the model in use now is sure of dress, and "
         "its closest look-alike is dress."
     )

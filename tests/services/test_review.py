@@ -1,7 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from catalog_ai.errors import UsageError
 from catalog_ai.services import review
@@ -324,6 +324,44 @@ def test_progress_counts_people_not_clicks(catalogue: Catalogue, seeded: Seeded)
     after = review.progress(catalogue)
     assert (after.decided, after.left, after.today) == (1, 8, 1)
     assert sum(after.by_category.values()) == 5
+
+
+def test_what_is_in_doubt_again_is_left_and_not_decided(catalogue: Catalogue) -> None:
+    seeded = seed_catalogue(catalogue, 12, flagged=3)
+    kept, *others = seeded.wrong_ids
+    for product_id in (seeded.second_look_id, *seeded.unknown_ids):
+        with write(catalogue.engine) as session:
+            session.execute(delete(LabelScore).where(LabelScore.product_id == product_id))
+        change(catalogue, product_id, review_state="open")
+    with write(catalogue.engine, touches=("models",)) as session:
+        session.execute(update(ModelVersion).values(is_active=False))
+    settle(catalogue, kept, "keep")  # before there was the present model
+    with write(catalogue.engine, touches=("models",)) as session:
+        session.execute(update(ModelVersion).values(is_active=True))
+    found = review.progress(catalogue)
+    assert (found.decided, found.left) == (0, 3), "0 of 3, 3 left"
+    assert (found.by_queue["disputed"], found.by_queue["decided"]) == (1, 1)
+
+    settle(catalogue, kept, "keep")  # knowing what the present model says
+    settle(catalogue, others[0], "accept")
+    found = review.progress(catalogue)
+    assert (found.decided, found.left) == (2, 1), "2 of 3, 1 left"
+
+
+def test_look_alikes_that_people_confirmed_say_so(catalogue: Catalogue, seeded: Seeded) -> None:
+    first = review_queue(catalogue).items[0]
+    assert not any(near.confirmed for near in first.neighbours)
+    assert "people" not in first.evidence
+    agreeing = [near for near in first.neighbours if near.label == first.suggestion]
+    assert len(agreeing) > 1
+    for near in agreeing:
+        settle(catalogue, near.product_id, "keep")
+    again = review.product_item(catalogue, first.product_id)
+    assert again is not None
+    assert {near.product_id for near in again.neighbours if near.confirmed} == {
+        near.product_id for near in agreeing
+    }
+    assert f", all confirmed by people, are {first.suggestion}." in again.evidence
 
 
 def test_today_is_the_readers_day(catalogue: Catalogue, seeded: Seeded) -> None:
