@@ -90,6 +90,12 @@ def is_number(text: str) -> bool:
     return (whole + part).isascii() and (whole + part).isdigit()
 
 
+def are_numbers(values: Sequence[str]) -> bool:
+    """Return whether most of an attribute's values, but for empty ones, can weigh a chance."""
+    known = [value for value in values if value.strip()]
+    return 2 * sum(map(is_number, known)) > len(known)
+
+
 def progress_line(progress: ReviewProgress) -> str:
     """Return "5 of 501, 496 left"."""
     total = progress.decided + progress.left
@@ -293,15 +299,16 @@ def twin(item: QueueItem) -> str:
 
 
 def alikes(item: QueueItem) -> str:
-    """Return the look-alikes as HTML: a photo, its label, and whether it agrees, in a word."""
+    """Return the look-alikes as HTML: a photo, its label, whether it agrees and who says so."""
     cells = []
     for near in item.neighbours:
         agrees = near.label == item.label
         word, css = ("✓ same label", "agree") if agrees else ("✗ other label", "disagree")
+        confirmed = "<div class='muted'>✓ confirmed</div>" if near.confirmed else ""
         cells.append(
             f"<div class='tile'>{photo(near.thumbnail)}"
             f"<div class='clip'>{escaped(near.label)}</div>"
-            f"<span class='{css}'>{word}</span></div>"
+            f"<span class='{css}'>{word}</span>{confirmed}</div>"
         )
     return f"<div class='alikes'>{''.join(cells)}</div>"
 

@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from catalog_ai.services.evidence import Neighbour
 from catalog_ai.services.jobs import JobView
 from catalog_ai.services.review import Pair, ReviewProgress
 from catalog_ai.services.runs import RunItemView
@@ -47,6 +50,36 @@ def test_an_unknown_time_zone_is_utc() -> None:
 
 def test_progress_reads_as_people_say_it() -> None:
     assert viewmodels.progress_line(ReviewProgress(5, 496, 5, {}, {})) == "5 of 501, 496 left"
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (("12", "12.90", "12,90"), True),
+        (("", " ", "7"), True),
+        (("36", "38", "40", "L", "M"), True),
+        (("40", "L", "M", "S"), False),
+        (("1", "a"), False),
+        (("",), False),
+        ((), False),
+    ],
+)
+def test_an_attribute_weighs_where_most_of_what_is_known_are_numbers(
+    values: tuple[str, ...], expected: bool
+) -> None:
+    assert viewmodels.are_numbers(values) is expected
+
+
+def test_a_look_alike_says_in_a_word_whether_people_confirmed_it(tmp_path: Path) -> None:
+    def near(label: str, confirmed: bool) -> Neighbour:
+        return Neighbour(1, "AB-1", label, tmp_path / "none.jpg", confirmed)
+
+    item = SimpleNamespace(label="dress", neighbours=[near("dress", True), near("skirt", False)])
+    confirmed, other = viewmodels.alikes(item).split("<div class='tile'>")[1:]
+    assert "✓ same label" in confirmed
+    assert "✓ confirmed" in confirmed
+    assert "✗ other label" in other
+    assert "confirmed" not in other
 
 
 def test_text_is_never_markup() -> None:
