@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import event
+from sqlalchemy import event, update
 from streamlit.testing.v1 import AppTest
 
 from catalog_ai.config import PROJECT_ROOT
@@ -13,8 +13,9 @@ from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.deciding import Decided
 from catalog_ai.services.review import QueueItem
 from db.engine import write
-from db.schema import Claim
+from db.schema import Claim, Product
 from pages._ui import cache, frame, state
+from pages._ui.desk import address
 from tests.helpers import Seeded
 
 DESK = "pages/1_Review_labels.py"
@@ -70,6 +71,29 @@ def test_no_button_of_a_card_is_one_of_the_next(desk: AppTest) -> None:
     first = keys(desk)
     assert len(first) > 6
     assert not first & keys(keep(desk)), "a press on what is seen would be about what is not"
+
+
+def test_every_attribute_that_holds_numbers_can_weigh_the_chance(
+    catalogue: Catalogue, seeded: Seeded
+) -> None:
+    numbers = ("ean", "heel", "price", "returns", "stock", "views")
+    attributes = dict.fromkeys(numbers, "12") | {"size": "M", "season": "2026 summer", "views": ""}
+    with write(catalogue.engine, touches=("products",)) as session:
+        session.execute(update(Product).values(attributes=attributes))
+        some = update(Product).where(Product.id.in_(seeded.wrong_ids[1:]))
+        session.execute(some.values(attributes=attributes | {"views": "3", "size": "L"}))
+        one = update(Product).where(Product.id == seeded.wrong_ids[0])
+        session.execute(one.values(attributes=attributes | {"stock": "900", "size": "40"}))
+    app = AppTest.from_file(str(PROJECT_ROOT / "streamlit_app.py"), default_timeout=30)
+    app.session_state[frame.REVIEWER] = "Ana"
+    app.run()
+    app.switch_page(DESK).run()
+    offered = app.selectbox(key=address.SORT).options
+    weighed = [words for words in offered if words.startswith(address.CHANCE_TIMES)]
+    assert weighed == [address.CHANCE_TIMES + name for name in numbers]
+    app.selectbox(key=address.SORT).set_value(address.CHANCE_TIMES + "stock").run()
+    assert not app.exception
+    assert "data-sku='AB-001'" in "".join(found.proto.body for found in app.get("html"))
 
 
 def test_what_another_process_wrote_is_seen_at_the_next_rerun(

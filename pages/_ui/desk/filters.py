@@ -13,7 +13,6 @@ TOPICS = ("products", "labels", "scores", "models")
 _ALWAYS = ("wrong", "all")
 _SAVED = "review.save_as"
 _WIDE, _WIDER = 150, 196  # pixels; the second for the orders
-_NUMERIC = 4  # attributes that are offered to sort by
 
 
 def show(catalogue: Catalogue, progress: ReviewProgress) -> None:
@@ -120,12 +119,11 @@ def show_views(catalogue: Catalogue) -> None:
 
 def _orders(choices: Choices) -> tuple[str, ...]:
     """Return the orders to choose from; attributes that hold numbers can weigh the chance."""
-    numeric = [
-        name
+    weighed = (
+        address.CHANCE_TIMES + name
         for name, values in choices.attributes.items()
-        if any(viewmodels.is_number(value) for value in values)
-    ]
-    weighed = (address.CHANCE_TIMES + name for name in numeric[:_NUMERIC])
+        if viewmodels.are_numbers(values)
+    )
     return (SORTS["score"], *weighed, SORTS["newest"], SORTS["random"])
 
 
