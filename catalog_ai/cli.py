@@ -4,7 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 
 from tqdm import tqdm
@@ -67,7 +67,9 @@ def number(value: float | None) -> str:
 def progress_bar(title: str) -> Iterator[Callable[[float, str], None]]:
     """Yield what to call with (share 0..1, message).
 
-    Draws a bar where somebody is looking; in a log file it writes a line a minute.
+    Draws a bar on standard error where somebody is looking. Elsewhere it prints a line a minute, to
+    standard output: cron mails what comes on standard error. So a command that has a bar must give
+    its data out in files.
     """
     shape = "{desc} {percentage:3.0f} %|{bar:30}| {elapsed} {postfix}"
     with tqdm(total=1.0, desc=title, disable=None, bar_format=shape, leave=False) as bar:
@@ -80,6 +82,7 @@ def progress_bar(title: str) -> Iterator[Callable[[float, str], None]]:
             if bar.disable and time.monotonic() - told_at >= LOG_SECONDS:
                 told_at = time.monotonic()
                 now = datetime.now().astimezone().isoformat(timespec="seconds")
-                print(f"{now} {title}: {share:.0%}, {message}", file=sys.stderr, flush=True)
+                with suppress(OSError):  # a full or closed log is no reason to stop the work
+                    print(f"{now} {title}: {share:.0%}, {message}", flush=True)
 
         yield tell

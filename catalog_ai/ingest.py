@@ -130,10 +130,13 @@ def summary(report: IngestReport) -> str:
 
 def last_line(report: IngestReport) -> str:
     """Return the counts in one line."""
+    looked = "looked" if report.run_id else "would be looked"
+    again = f"; {report.looked_again:,} {looked} at again by {report.model}"
     return (
         f"{report.seen:,} delivered: {report.added:,} new, {report.updated:,} changed, "
         f"{report.unchanged:,} as they were, {len(report.quarantined):,} quarantined; "
         f"{report.seconds:.1f} s, {report.images_per_second:,.0f} products a second"
+        f"{again if report.looked_again else ''}"
     )
 
 

@@ -35,12 +35,7 @@ def install(name: str, models: Path) -> Path:
     if name == IMAGENET:
         _build_imagenet(folder)
         return folder
-    shipped = WEIGHTS / name
-    if not (shipped / META).is_file():
-        raise CheckpointError(
-            f"this installation lacks the shipped model {name!r}: install the program again, or "
-            "train a model with python -m catalog_ai.train --data FOLDER"
-        )
+    shipped = _in_the_package(name)
     building = Path(tempfile.mkdtemp(prefix=f".{name}-", dir=models))
     try:
         shutil.copytree(shipped, building, dirs_exist_ok=True)
@@ -51,6 +46,33 @@ def install(name: str, models: Path) -> Path:
         if isinstance(error, OSError) and (folder / META).is_file():
             return folder  # another process was quicker
         raise
+    return folder
+
+
+def meta(name: str, models: Path) -> dict[str, Any]:
+    """Return the birth certificate of the model that `install` would return the folder of.
+
+    Nothing is written. Raises the same errors.
+    """
+    from catalog_ai.model_folder import META, load_meta
+
+    if (models / name / META).is_file():
+        return load_meta(models / name)
+    if name != IMAGENET:
+        return load_meta(_in_the_package(name))
+    with tempfile.TemporaryDirectory() as folder:
+        return load_meta(install(name, Path(folder)))
+
+
+def _in_the_package(name: str) -> Path:
+    from catalog_ai.model_folder import META
+
+    folder = WEIGHTS / name
+    if not (folder / META).is_file():
+        raise CheckpointError(
+            f"this installation lacks the shipped model {name!r}: install the program again, or "
+            "train a model with python -m catalog_ai.train --data FOLDER"
+        )
     return folder
 
 

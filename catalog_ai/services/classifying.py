@@ -11,7 +11,7 @@ from catalog_ai.model_folder import load_training_photos, temperature_of
 from catalog_ai.preprocessing import Preprocessing
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.preparing import Prepared, answered
-from catalog_ai.services.shipped import ensure_model
+from catalog_ai.services.shipped import ensure_model, model_to_come
 from db.commands.products import Output
 from db.engine import read
 from db.queries import models
@@ -24,12 +24,18 @@ if TYPE_CHECKING:
 Progress = Callable[[float, str], None]
 
 
-def model_row(catalogue: Catalogue, version: str | None) -> models.ModelRow:
+def model_row(
+    catalogue: Catalogue, version: str | None, *, registers: bool = True
+) -> models.ModelRow:
     """Return the named version, or the active one; what comes with the package is registered.
 
+    Unless it `registers`, nothing is written: a model that would be has the number `NO_MODEL`.
     Raises `UnknownVersionError`, `CheckpointError`.
     """
-    ensure_model(catalogue, version)
+    if registers:
+        ensure_model(catalogue, version)
+    elif to_come := model_to_come(catalogue, version):
+        return to_come
     with read(catalogue.engine) as session:
         row = models.active(session) if version is None else models.by_version(session, version)
         known = [other.version for other in models.all_versions(session)]

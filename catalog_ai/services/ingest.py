@@ -4,6 +4,7 @@ A run that was killed is carried on by the next, since what is there already is 
 """
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 from catalog_ai.data.sources import read_categories
@@ -35,21 +36,25 @@ def ingest(
     """Take in what `source` delivers and return what became of it.
 
     `model` is the version that classifies and embeds, by default the active one; where none is
-    active it becomes that, else pages would show another than the delivery was seen by. Raises
-    `SourceError`, `UsageError`, `UnknownVersionError`, `CheckpointError`, `DatabaseError`,
-    `BusyError` while another ingest runs, and `StoppedError` where a signal asked for it: then
-    whole groups are written, and the run is "stopped".
+    active it becomes that, else pages would show another than the delivery was seen by. A dry run
+    writes nothing, and needs not wait for another ingest. Raises `SourceError`, `UsageError`,
+    `UnknownVersionError`, `CheckpointError`, `DatabaseError`, `BusyError` while another ingest
+    runs, and `StoppedError` where a signal asked for it: then whole groups are written, and the run
+    is "stopped".
     """
     from catalog_ai.services.intake import Intake
 
     wanted = wishes or Wishes()
     if wanted.retire_missing and wanted.is_partial:
         raise UsageError("--retire-missing needs the whole delivery: leave --only and --limit out")
-    with one_at_a_time(catalogue, "ingest", _BUSY), in_plain_words():
+    # A dry run takes no lock: it writes nothing, and tonight's ingest must not find it in its way.
+    alone = nullcontext() if wanted.dry_run else one_at_a_time(catalogue, "ingest", _BUSY)
+    with alone, in_plain_words():
         delivered = wanted.read(str(source))
-        classifier = Classifier(catalogue, model_row(catalogue, model))
+        row = model_row(catalogue, model, registers=not wanted.dry_run)
+        classifier = Classifier(catalogue, row)
         if not wanted.dry_run:
-            _use_if_none_is(catalogue, classifier.row.version)
+            _use_if_none_is(catalogue, row.version)
         intake = Intake(catalogue, delivered, classifier, wanted, wanted.options(str(source)))
         try:
             with asked_to_stop() as stop:

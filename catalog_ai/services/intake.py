@@ -99,7 +99,7 @@ class Intake:
         computing = self._on_ray if self._wishes.engine == "ray" else self._here
         with closing(computing(preparer, stop)) as computed, ThreadPoolExecutor(1) as writer:
             for group, outputs in computed:
-                self.report.computed += len(outputs)
+                self.report.computed += sum(one.is_unseen for one in group)
                 if writing is not None:
                     writing.result()
                 writing = writer.submit(self._recorder.write, group, outputs)
@@ -260,6 +260,10 @@ class Intake:
 
 def _delivered(plans: Sequence[Planned], found: Sequence[Prepared]) -> list[Delivered]:
     return [
-        Delivered(item, known, further, prepared)
-        for (item, known, further, _), prepared in zip(plans, found, strict=True)
+        Delivered(item, known, further, prepared, _is_unseen(order, prepared))
+        for (item, known, further, order), prepared in zip(plans, found, strict=True)
     ]
+
+
+def _is_unseen(order: Order, prepared: Prepared) -> bool:
+    return bool(prepared.photos) and prepared.photos[0].digest != order.done

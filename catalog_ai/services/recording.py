@@ -26,12 +26,16 @@ Further = tuple[products.FurtherPhotoRow, ...]
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """One product of a delivery, its photos read, beside what the catalogue had of it."""
+    """One product of a delivery, its photos read, beside what the catalogue had of it.
+
+    `is_unseen` says that the model has not looked at its main photo yet.
+    """
 
     item: SourceItem
     known: Known | None
     further: Further
     found: Prepared
+    is_unseen: bool
 
     @property
     def sku(self) -> str:
@@ -77,10 +81,15 @@ class Recorder:
         refused = [item for one in group for item in _refusals(one)]
         with self._report.counted_if_kept():
             self._report.unchanged += len(usable) - len(waiting)
+            self._report.looked_again += sum(
+                one.is_unseen and not one.is_new_photo for one in usable
+            )
             self._report.refuse(refused)
             if self._dry:
                 for one in waiting:
                     self._report.count("added" if one.known is None else "updated")
+                    if one.known is not None:
+                        self._count_second_look(one.known, self._columns(one, one.known))
             elif waiting or refused:
                 self._write(waiting, outputs, refused)
 
@@ -122,9 +131,12 @@ class Recorder:
     def _update(
         self, session: Session, known: Known, columns: dict[str, Any], now: datetime
     ) -> None:
-        self._report.second_look += columns["review_state"] == "second_look" != known.review_state
+        self._count_second_look(known, columns)
         run_id = self._report.run_id
         commands.update_product(session, known.id, now, changed_run_id=run_id, **columns)
+
+    def _count_second_look(self, known: Known, columns: Mapping[str, Any]) -> None:
+        self._report.second_look += columns["review_state"] == "second_look" != known.review_state
 
     def _is_changed(self, one: Delivered) -> bool:
         known = one.known

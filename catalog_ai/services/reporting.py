@@ -9,16 +9,18 @@ from sqlalchemy.orm import Session
 
 from db.commands import runs as commands
 
-_COUNTED = ("added", "updated", "unchanged", "second_look", "retired")
+_STORED = ("added", "updated", "unchanged", "second_look", "retired")
+_COUNTED = (*_STORED, "looked_again")
 
 
 @dataclass
 class IngestReport:
     """What a run brought. Each of `quarantined` has an image, a code and a reason.
 
-    `computed` counts the products that the model looked at. `unknown_labels` are delivered labels
-    that are no category of the model, with their counts. Of `seconds`, `loading_seconds` went by
-    before the first photo. A dry run has the number 0 and is noted nowhere.
+    `computed` counts the products that the model looked at, `looked_again` those of them whose
+    photo the catalogue had: another model had seen it. `unknown_labels` are delivered labels that
+    are no category of the model, with their counts. Of `seconds`, `loading_seconds` went by before
+    the first photo. A dry run has the number 0 and is noted nowhere.
     """
 
     run_id: int
@@ -29,6 +31,7 @@ class IngestReport:
     updated: int = 0
     unchanged: int = 0
     computed: int = 0
+    looked_again: int = 0
     retired: int = 0
     quarantined: list[dict[str, str]] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
@@ -79,7 +82,7 @@ class IngestReport:
             quarantined=len(self.quarantined),
             missing=len(self.missing),
             unlisted=len(self.unlisted),
-            **{name: getattr(self, name) for name in _COUNTED},
+            **{name: getattr(self, name) for name in _STORED},
         )
 
 

@@ -1,13 +1,28 @@
 """The commands: exit codes, files, and errors as one sentence."""
 
+import io
 import json
+import os
+import re
 import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from catalog_ai import cli, config, evaluate, export, ingest, run, shipped, train, worker
+from catalog_ai import (
+    backup,
+    cli,
+    config,
+    doctor,
+    evaluate,
+    export,
+    ingest,
+    run,
+    shipped,
+    train,
+    worker,
+)
 from catalog_ai.services import starting
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.locking import only_one
@@ -78,6 +93,76 @@ def test_ingest_reports_and_a_second_one_is_told_to_wait(
     assert json.loads(report.read_text())["added"] == 1
     with only_one(catalogue.settings.locks / "ingest.lock", "busy"):
         assert cli.run(ingest.main, arguments) == 75
+
+
+class Screen(io.StringIO):
+    """What a terminal would show."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def a_minute_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "LOG_SECONDS", 0.0)
+
+
+@pytest.mark.usefixtures("a_minute_is_over")
+def test_a_good_night_writes_its_minutes_to_the_log_and_nothing_that_cron_would_mail(
+    catalogue: Catalogue, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    register(catalogue, fake_model(catalogue.settings.models, "one"), activate=True)
+    write_photo(tmp_path / "in" / "hat" / "a.jpg")
+    assert cli.run(ingest.main, [str(tmp_path / "in")]) == 0
+    said = capfd.readouterr()
+    minute, *_ = said.out.splitlines()
+    assert re.fullmatch(r"\d{4}-\S+ Ingest: 100%, 1 of 1 products, \S+ a second", minute)
+    assert said.err == ""
+    assert cli.run(worker.main, []) == 0
+    said = capfd.readouterr()
+    assert re.search(r"^\d{4}-\S+ .+: \d+%, ", said.out, re.MULTILINE)
+    assert said.err == ""
+
+
+@pytest.mark.usefixtures("a_minute_is_over")
+def test_a_terminal_gets_a_bar_and_standard_output_no_minutes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    screen = Screen()
+    monkeypatch.setattr("sys.stderr", screen)
+    with cli.progress_bar("Copy") as tell:
+        tell(0.5, "half of it")
+    assert "Copy" in screen.getvalue()
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.usefixtures("a_minute_is_over")
+def test_a_log_that_cannot_be_written_stops_no_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Full(io.StringIO):
+        def flush(self) -> None:
+            raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr("sys.stdout", Full())
+    with cli.progress_bar("Copy") as tell:
+        tell(0.5, "half of it")
+
+
+@pytest.mark.usefixtures("a_minute_is_over")
+def test_files_of_data_hold_no_minutes(
+    seeded: Seeded, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Data goes to files, and no command that prints what another program may read has a bar."""
+    photos = labelled(tmp_path / "photos", ("hat",))
+    files = {name: tmp_path / f"{name}.json" for name in ("report", "figures")}
+    arguments = [str(photos), "--dry-run", "--report", str(files["report"])]
+    assert cli.run(ingest.main, arguments) == 0
+    arguments = ["--data", str(photos), "--model", "small", "--json", str(files["figures"])]
+    assert cli.run(evaluate.main, arguments) == 0
+    for file in files.values():
+        assert json.loads(file.read_text())
+    assert "Ingest: 100%" in capsys.readouterr().out
+    for module in (export, doctor, backup):
+        assert "progress" not in Path(str(module.__file__)).read_text()
 
 
 def test_training_writes_its_metrics(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
