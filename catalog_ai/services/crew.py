@@ -1,36 +1,28 @@
 """Processes that prepare photos beside the one that runs the ingest.
 
-A photo may bring the process down that decodes it: then the others of its batch are prepared again,
-one by one, and the culprit is refused. Processes are started afresh, never forked, so that they
-inherit no lock; they end when their parent does, however it ends.
+A photo may bring the process down that decodes it, or hang it: then those of its chunk are prepared
+again, one by one, and the culprit alone is refused, by its sha256: nobody decodes it again.
 """
 
-import multiprocessing
-import pickle
-import signal
-import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from concurrent.futures import Future
+from dataclasses import replace
+from hashlib import sha256
 from itertools import count
-from multiprocessing import resource_tracker
-from types import ModuleType
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import TypeVar
 
-from catalog_ai.errors import ProcessesError
-from catalog_ai.services import child_process
-from catalog_ai.services.preparing import Order, Prepared, Preparer, Refusal
-from catalog_ai.services.signals import ENDING
+from catalog_ai.errors import PhotoError
+from catalog_ai.images import read_photo
+from catalog_ai.services.preparing import Order, Prepared, Preparer, Refusal, StoredPhoto
+from catalog_ai.services.processes import LOST, Processes
 
 CHUNK = 16  # orders a process is given at once
 _CHUNKS_EACH = 2  # one that a process works at, and the next: it never waits for work
 AHEAD = 1  # groups at least that are being prepared while the one before waits to be written
 PATIENCE_SECONDS = 120.0  # no chunk takes longer, unless a decoder hangs
 DIED = "decoder_died", "the photo brought the decoder down: save it anew and deliver it again"
-# What becomes of a batch whose processes have died, hang, or were ended because of another batch.
-_LOST = (BrokenProcessPool, TimeoutError, CancelledError)
 
 T = TypeVar("T")
 
@@ -41,14 +33,16 @@ class Crew:
     def __init__(self, workers: int, preparer: Preparer) -> None:
         self._workers = workers
         self._preparer = preparer
-        self._pool: ProcessPoolExecutor | None = None
+        self._processes = Processes(workers, preparer)
+        self._trial = _Trial(preparer)
         self._numbers = count()
 
     def __enter__(self) -> "Crew":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._end()
+        self._trial.end()
+        self._processes.end()
 
     def start(self) -> None:
         """Start the processes and wait for them; otherwise the first batch does.
@@ -57,12 +51,7 @@ class Crew:
         they end or hang instead of starting.
         """
         if self._workers:
-            waiting = [self._submit([]) for _ in range(self._workers)]
-            try:
-                for future in waiting:
-                    future.result(PATIENCE_SECONDS)
-            except (BrokenProcessPool, TimeoutError) as error:
-                raise _cannot_start() from error
+            self._processes.start()
 
     def prepared(
         self, groups: Iterable[tuple[T, Sequence[Order]]]
@@ -85,70 +74,27 @@ class Crew:
         chunks = [orders[start : start + CHUNK] for start in range(0, len(orders), CHUNK)]
         if not self._workers:
             return Batch(chunks, [])
-        return Batch(chunks, [self._submit(chunk, next(self._numbers)) for chunk in chunks])
+        futures = [self._processes.submit(chunk, next(self._numbers)) for chunk in chunks]
+        return Batch(chunks, futures)
 
     def finish(self, batch: "Batch") -> list[Prepared]:
-        """Return what became of each order of a batch, in its order."""
+        """Return what became of each order of a batch, in its order.
+
+        Raises `ProcessesError` where processes die of something else than of a photo.
+        """
         if not self._workers:
             return [found for chunk in batch.chunks for found in self._preparer(chunk)]
         found: list[Prepared] = []
         for chunk, future in zip(batch.chunks, batch.futures, strict=True):
             try:
                 found += future.result(PATIENCE_SECONDS)
-            except _LOST as error:
+            except LOST as error:
                 if isinstance(error, TimeoutError):
-                    self._end()  # what hangs would keep the next ones waiting
-                found += [self._alone(order) for order in chunk]
+                    self._processes.end()  # what hangs would keep the next ones waiting
+                found += [self._trial.prepared(order) for order in chunk]
+                self._processes.preparer = self._trial.preparer  # for those that start from now on
+        self._trial.end()
         return found
-
-    def _alone(self, order: Order) -> Prepared:
-        """Prepare one order with nothing else at hand; refuse it where that breaks the process."""
-        for _ in range(2):  # the first may find the pool broken by another
-            future = self._submit([order])
-            try:
-                return future.result(PATIENCE_SECONDS)[0]
-            except TimeoutError:
-                self._end()
-                break  # nothing else was at hand: it hangs again
-            except _LOST:
-                self._end()
-        return Prepared((), None, (Refusal(0, *DIED),))
-
-    def _submit(
-        self, orders: Sequence[Order], number: int | None = None
-    ) -> "Future[list[Prepared]]":
-        for _ in range(2):
-            if self._pool is None:
-                self._pool = _pool(self._workers, self._preparer)
-            try:
-                with _signals_wait(), _no_main_module():  # it may start a process
-                    return self._pool.submit(child_process.run, orders, number)
-            except BrokenProcessPool:
-                self._end()
-        raise _cannot_start()
-
-    def _end(self) -> None:
-        """End the processes; one that hangs is killed.
-
-        One that is killed while it sends a result has sent a part of it. The pool would wait for
-        the rest for as long as anybody can write to that pipe, and this process for the pool:
-        hence our own end of the pipe is closed.
-        """
-        if self._pool is None:
-            return
-        for process in list((self._pool._processes or {}).values()):
-            process.kill()
-        results: Any = self._pool._result_queue
-        results._writer.close()
-        self._pool.shutdown(wait=True, cancel_futures=True)
-        self._pool = None
-
-
-def _cannot_start() -> ProcessesError:
-    return ProcessesError(
-        "the processes that decode photos do not start: free some memory, or set CATALOG_WORKERS=0 "
-        "to do without them"
-    )
 
 
 class Batch:
@@ -161,38 +107,64 @@ class Batch:
         self.futures = futures
 
 
-@contextmanager
-def _signals_wait() -> Iterator[None]:
-    """Hold SIGTERM and SIGINT back, also from the processes that are started meanwhile.
+class _Trial:
+    """Prepares one photo at a time in a process that does nothing else: what breaks it is to blame.
 
-    A signal to the whole group, such as Ctrl-C, would end them before they can ignore it.
+    Other chunks may be under way in the crew's own processes. A hang is waited for twice at most,
+    with its chunk and in here: hence an order is never tried as a whole.
     """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
+    def __init__(self, preparer: Preparer) -> None:
+        self._process = Processes(1, preparer)
 
-@contextmanager
-def _no_main_module() -> Iterator[None]:
-    """Let processes that are started meanwhile import what they need alone.
+    @property
+    def preparer(self) -> Preparer:
+        """What it was given, which refuses besides what was found to break a process."""
+        return self._process.preparer
 
-    They would run the main module again, whatever it is: a command's imports take a second, and
-    where Streamlit has run a page, that page is it.
-    """
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
+    def end(self) -> None:
+        """End the process; the next order starts another."""
+        self._process.end()
 
+    def prepared(self, order: Order) -> Prepared:
+        """Return what `Preparer` would, had no photo of the order broken its process."""
+        main = Prepared(())
+        photos: list[StoredPhoto] = []
+        refused: list[Refusal] = []
+        for place, path in enumerate(order.paths):
+            digest = self._digest(path)
+            done = digest if photos else order.done  # the model is asked about the main one only
+            found = self._alone(Order((path,), done, order.kept), digest)
+            if not photos:
+                main = found
+            photos += [replace(photo, place=place) for photo in found.photos]
+            refused += [replace(refusal, place=place) for refusal in found.refused]
+        return replace(main, photos=tuple(photos), refused=tuple(refused))
 
-def _pool(workers: int, preparer: Preparer) -> ProcessPoolExecutor:
-    resource_tracker.ensure_running()  # else the first process starts it, and it lets signals in
-    context = multiprocessing.get_context("spawn")
-    packed = pickle.dumps(preparer)  # not with every chunk: it may name many refused photos
-    return ProcessPoolExecutor(
-        workers, mp_context=context, initializer=child_process.begin, initargs=(packed,)
-    )
+    def _digest(self, path: str) -> str:
+        """Return the sha256 of a file; "" where it cannot be read, which `Preparer` will say."""
+        try:
+            return sha256(read_photo(Path(path), below=self.preparer.root)).hexdigest()
+        except PhotoError:
+            return ""
+
+    def _alone(self, order: Order, digest: str) -> Prepared:
+        """Prepare an order of one photo; refuse it where it breaks a process that was ready.
+
+        Two must die: the system may have ended the first for want of memory, and bytes that are
+        refused are not tried again. Raises `ProcessesError` where none gets ready.
+        """
+        for _ in range(2):
+            if not self._process.started:
+                self._process.start()
+            try:
+                return self._process.submit([order]).result(PATIENCE_SECONDS)[0]
+            except TimeoutError:
+                self._process.end()
+                break  # it would hang again
+            except LOST:
+                self._process.end()
+        if digest:
+            refused = self.preparer.refused | {digest: DIED}
+            self._process.preparer = replace(self.preparer, refused=refused)
+        return Prepared((), None, (Refusal(0, *DIED, digest),))

@@ -57,6 +57,11 @@ class Stub:
         return [int(line) for line in _lines(self.side, "computed")]
 
     @property
+    def fell(self) -> int:
+        """How often a decoder has begun with a photo that kills or hangs it, over all runs."""
+        return len(_lines(self.side, "fell"))
+
+    @property
     def asked(self) -> list[tuple[int, float, float]]:
         """(process, monotonic seconds when it asked for a lock, and when it was answered)."""
         parts = [line.split() for line in _lines(self.side, "asked")]
@@ -121,7 +126,7 @@ def arm() -> Stub:
     classifying.Classifier._model = StubModel(wanted)  # type: ignore[assignment]
     classifying.Classifier.for_processes = _model_for_processes  # type: ignore[method-assign]
     classifying.Classifier._trained_on = frozenset()  # type: ignore[assignment]
-    preparing.decode_photo = _decode_photo
+    preparing.decode_photo = _decode_photo(wanted)
     child_process.begin = stub_process.begin
     fcntl.flock = _flock(wanted)
     if wanted.patience:
@@ -147,12 +152,17 @@ def _model_for_processes(classifier: classifying.Classifier) -> StubModel | None
     return classifier._model if classifier._settings.workers else None  # type: ignore[return-value]
 
 
-def _decode_photo(data: bytes) -> Photo:
-    if KILLS in data:
-        os.kill(os.getpid(), signal.SIGKILL)
-    if HANGS in data:
-        time.sleep(3600)
-    return _real_decode(data)
+def _decode_photo(stub: Stub) -> Any:
+    def decode_marked(data: bytes) -> Photo:
+        if KILLS in data:
+            _tell(stub.side, "fell", "killed")
+            os.kill(os.getpid(), signal.SIGKILL)
+        if HANGS in data:
+            _tell(stub.side, "fell", "hung")
+            time.sleep(3600)
+        return _real_decode(data)
+
+    return decode_marked
 
 
 def _flock(stub: Stub) -> Any:
