@@ -6,25 +6,27 @@ from catalog_ai.errors import CatalogError
 from catalog_ai.services import catalogue as catalogues
 from catalog_ai.services import review
 from catalog_ai.services.catalogue import Catalogue
-from pages._ui import cache, frame, parts, state, viewmodels
-from pages._ui.desk import address, bulk, files, filters, item, log, pairs, progress, sheet
+from pages._ui import cache, frame, parts, saving, state, viewmodels
+from pages._ui.desk import address, bulk, files, filters, item, keys, log, pairs, progress, sheet
 
 STATUS = ("products", "scores", "models", "notes", "projections")  # no decision changes it
+
+
+STORING = (  # keys of the buttons that do
+    *("review.keep", "review.accept", "review.not_product", "review.second_look"),
+    *(f"review.{number}" for number in range(1, 10)),
+    *("review.sheet.decide", "review.bulk.decide", "review.undo", "review.log.undo"),
+)
+_WHOLE = "review.whole"
 
 
 def show() -> None:
     """Draw the page."""
     catalogue = frame.begin("Review labels", worker=False)
-    try:
-        with cache.one_look(catalogue):
-            status = cache.cached(catalogue, STATUS, catalogues.status)
-            parts.empty(status)
-            if not status.has_scores:
-                sentence = "The worker has not looked for wrong labels yet."
-                parts.not_ready(catalogue, "assess", sentence, "Look for wrong labels")
-            show_desk(catalogue)
-    except CatalogError as error:
-        frame.stop(error)
+    if frame.arrived():
+        address.arrive()
+    st.session_state[_WHOLE] = True
+    show_desk(catalogue)
 
 
 @st.fragment  # a decision draws this again, not what is around it
@@ -32,16 +34,28 @@ def show_desk(catalogue: Catalogue) -> None:
     """Draw the chosen view of the chosen queue."""
     above, below = st.container(), st.container()
     drawn = [(above, show_above), (below, show_view)]
-    if address.is_known():
-        drawn.reverse()  # the card first: one waits for it
+    # Drawn again by itself, the card comes first: one waits for it. With the whole page what is
+    # chosen comes first, for its widgets may have yet to read it from the address.
+    if not st.session_state.pop(_WHOLE, False):
+        drawn.reverse()
     try:
         with cache.one_look(catalogue):
+            show_if_ready(catalogue)
             for container, draw in drawn:
                 with container:
                     draw(catalogue)
         frame.show_worker(catalogue)
     except CatalogError as error:
         frame.stop(error)
+
+
+def show_if_ready(catalogue: Catalogue) -> None:
+    """End here with what is missing, where there is nothing to look at yet."""
+    status = cache.cached(catalogue, STATUS, catalogues.status)
+    parts.empty(status)
+    if not status.has_scores:
+        sentence = "The worker has not looked for wrong labels yet."
+        parts.not_ready(catalogue, "assess", sentence, "Look for wrong labels")
 
 
 def show_above(catalogue: Catalogue) -> None:
@@ -79,6 +93,8 @@ def show_view(catalogue: Catalogue) -> None:
     else:
         log.show(catalogue)
         files.show(catalogue)
+    keys.guard()
+    saving.sign(*STORING)
 
 
 def show_messages() -> None:

@@ -8,12 +8,16 @@ from catalog_ai.services import categories, overlaps, renaming
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.categories import CategoryView, FewView
 from catalog_ai.services.overlaps import OverlapView
-from pages._ui import cache, category_parts, category_views, frame, parts, viewmodels
+from pages._ui import cache, category_parts, category_views, frame, parts, saving, viewmodels
 
 TOPICS = category_parts.TOPICS
 PER_PAGE = 30
 MANY = 12  # categories: from so many on, they can be searched and sorted
 PAIRS = 10
+STORING = (  # keys of the buttons that do
+    *("categories.do", "categories.merge", "categories.few"),
+    *("categories.undo", "categories.past"),
+)
 
 
 def show() -> None:
@@ -29,6 +33,7 @@ def show() -> None:
         show_few(catalogue, found.few)
         show_overlaps(catalogue, has_scores=status.has_scores)
         show_past(catalogue)
+        saving.sign(*STORING)
     except CatalogError as error:
         frame.stop(error)
 

@@ -13,6 +13,7 @@ from catalog_ai.services.catalogue import Catalogue, open_catalogue
 from pages._ui import style, viewmodels
 
 REVIEWER = "frame.reviewer"
+_PAGE, _ARRIVED = "frame.page", "frame.arrived"
 _COOKIE = "catalog_reviewer"
 PAGES = (
     ("streamlit_app.py", "Today", ":material/wb_sunny:"),
@@ -30,6 +31,8 @@ def begin(title: str, *, worker: bool = True) -> Catalogue:
 
     A page that is drawn again in parts says itself, with `show_worker`, what the worker does.
     """
+    st.session_state[_ARRIVED] = st.session_state.get(_PAGE) != title
+    st.session_state[_PAGE] = title
     st.set_page_config(page_title=f"{title} · Catalog Curator", page_icon="👗", layout="wide")
     st.html(style.CSS)
     with st.sidebar:
@@ -46,6 +49,11 @@ def begin(title: str, *, worker: bool = True) -> Catalogue:
     except CatalogError as error:
         stop(error)
     return catalogue
+
+
+def arrived() -> bool:
+    """Return whether this page is drawn for the first time since another one was."""
+    return bool(st.session_state.get(_ARRIVED))
 
 
 def reviewer() -> str:

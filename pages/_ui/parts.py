@@ -107,6 +107,7 @@ def undo_button(catalogue: Catalogue) -> None:
             "Undo",
             icon=":material/undo:",
             shortcut="Z",
+            key="review.undo.last",
             type="tertiary",
             on_click=state.undo_last,
             args=(catalogue,),

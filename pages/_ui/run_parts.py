@@ -120,7 +120,7 @@ def _buttons(catalogue: Catalogue, item: runs.RunItemView, can_try: bool) -> Non
     if can_try:
         asked_by = {"requested_by": frame.reviewer()}
         _button("Try again", f"runs.try.{item.id}", runs.retry, catalogue, item.id, **asked_by)
-    if item.settled == "open" or can_try:
+    if item.settled == "open" or can_try or item.remedy:
         dismissed = (catalogue, item.id, "dismissed")
         _button("Dismiss", f"runs.dismiss.{item.id}", runs.settle, *dismissed)
 

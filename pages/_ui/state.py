@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import streamlit as st
 
-from catalog_ai.errors import CatalogError
+from catalog_ai.errors import CatalogError, ConflictError
 from catalog_ai.services import claiming, deciding, rechecking
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.claiming import Claims, Following
@@ -123,6 +123,8 @@ def decide(
             decided = deciding.decide(catalogue, item.product_id, action, **said)
     except CatalogError as error:
         say_error(error)
+        if isinstance(error, ConflictError):
+            set_focus(item.product_id)  # with what was typed, even where it left the queue
         return
     st.session_state.pop(note_key(item), None)
     _decided(decided)

@@ -48,6 +48,10 @@ CSS = """
 .muted { color: #7a7468; font-size: .85rem; overflow-wrap: anywhere; }
 .alikes { display: grid; grid-template-columns: repeat(8, 1fr); gap: .5rem; }
 .alikes .photo { height: 108px; }
+[data-testid="stApp"][data-saving]::after { content: "Saving…"; position: fixed; top: .9rem;
+  right: 1.4rem; z-index: 999999; padding: .3rem .8rem; border-radius: .6rem; background: #2f6f62;
+  color: #fff; font-size: .9rem; opacity: 0; animation: saving 0s .4s forwards; }
+@keyframes saving { to { opacity: 1; } }
 @media (max-width: 1400px) { .alikes { grid-template-columns: repeat(4, 1fr); } }
 </style>
 """

@@ -141,7 +141,7 @@ def _show_answers(catalogue: Catalogue, trial: Trial, change: Change) -> None:
         for words, verdict, key in answers:
             st.button(
                 viewmodels.plain(words),
-                key=f"models.judge.{verdict}",
+                key=f"models.judge.{verdict}.{change.product_id}",  # of this one, not of the next
                 shortcut=key,
                 disabled=nameless,
                 on_click=_judge,

@@ -215,6 +215,8 @@ def tried(item: RunItemView, tries: Sequence[JobView]) -> Tried:
     last = next((job for job in tries if item.image in job.parameters.get("only", [])), None)
     if item.settled == "dismissed":
         return Tried("Dismissed.", False)
+    if item.remedy:
+        return Tried(item.remedy, False)
     if last is None and item.settled == "open":
         return NOTHING_TRIED
     if last is None:
@@ -228,7 +230,7 @@ def tried(item: RunItemView, tries: Sequence[JobView]) -> Tried:
     if last.result.get("quarantined"):
         return Tried("Was tried again and refused again: see the newest run.", True)
     if item.settled == "open":
-        return Tried("Was tried again: the delivery no longer has it.", True)
+        return Tried("Was tried again: no product of the delivery has it now.", True)
     return Tried("Was tried again: it is in now.", False)
 
 

@@ -4,13 +4,13 @@ import time
 from datetime import UTC, datetime
 
 from playwright.sync_api import Page, expect
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from catalog_ai.services import batching, review
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.review import Filter
 from db.engine import read, write
-from db.schema import Claim, Decision, Product, Recheck
+from db.schema import Assessment, Claim, Decision, LabelScore, Product, Recheck
 from tests.browser.helpers import idle, needs_chromium, note_errors, settled
 
 HOSTILE = "<img src=x onerror=alert(1)><b>x</b> [a](http://b) $y$ `c` *d* {{e}} \u202egnp.exe"
@@ -245,3 +245,45 @@ def test_what_one_looks_at_is_let_go_after_a_while(
     another.goto(f"{dashboard}/Review_labels")
     name(another, "Ben")
     assert shown(another) == first
+
+
+def test_an_attribute_is_chosen_with_a_value_that_occurs(page: Page, dashboard: str) -> None:
+    page.goto(f"{dashboard}/Review_labels")
+    name(page, "Ana")
+    page.get_by_role("button", name="More filters").click()
+    page.get_by_label("Attribute", exact=True).click()
+    page.get_by_role("option", name="season").click()
+    expect(page.get_by_role("button", name="More filters · 1")).to_be_visible()
+    idle(page)
+    expect(page.get_by_text("Nothing here matches these filters")).to_have_count(0)
+    assert shown(page)
+    assert "review.value" not in page.url or "review.value=summer" in page.url
+
+
+def test_an_open_desk_says_that_labels_have_yet_to_be_judged(
+    page: Page, dashboard: str, catalogue: Catalogue
+) -> None:
+    page.goto(f"{dashboard}/Review_labels")
+    name(page, "Ana")
+    with write(catalogue.engine, touches=("models", "scores")) as session:
+        session.execute(delete(LabelScore))  # as for a model that has just been promoted
+        session.execute(delete(Assessment))
+    page.keyboard.press("q")
+    expect(page.get_by_text("The worker has not looked for wrong labels yet.")).to_be_visible()
+    expect(page.get_by_text("Nothing is left here.")).to_have_count(0)
+
+
+def test_what_is_stored_for_long_says_so(page: Page, dashboard: str, catalogue: Catalogue) -> None:
+    page.goto(f"{dashboard}/Review_labels")
+    name(page, "Ana")
+    sign = "() => getComputedStyle(document.querySelector('.stApp'), '::after').content"
+    idle(page)
+    assert "Saving" not in page.evaluate(sign)
+    before = shown(page)
+    with write(catalogue.engine):  # nobody else can write meanwhile
+        page.keyboard.press("q")
+        page.wait_for_timeout(1_000)
+        assert "Saving" in page.evaluate(sign)
+    expect(page.get_by_text(f"{before} stays")).to_be_visible()
+    idle(page)
+    assert "Saving" not in page.evaluate(sign)

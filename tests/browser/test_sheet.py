@@ -1,13 +1,13 @@
 """The contact sheet in a real browser: ticked by click and key, faster than the server answers."""
 
 from playwright.sync_api import Page, expect
-from sqlalchemy import update
+from sqlalchemy import func, select, update
 
 from catalog_ai.services import batching, deciding
 from catalog_ai.services.catalogue import Catalogue
-from db.engine import write
-from db.schema import LabelScore, Product
-from tests.browser.helpers import needs_chromium, note_errors, settled
+from db.engine import read, write
+from db.schema import Decision, LabelScore, Product
+from tests.browser.helpers import idle, needs_chromium, note_errors, settled
 
 HOSTILE = "<img src=x onerror=alert(1)> **b**"
 pytestmark = needs_chromium
@@ -77,3 +77,37 @@ def test_a_sheet_is_worked_off_with_keys(page: Page, dashboard: str, catalogue: 
     page.keyboard.press("Enter")
     expect(page.get_by_role("button", name="Keep dress")).to_be_visible()
     assert not errors
+
+
+def test_a_key_that_is_held_and_a_double_click_are_about_one_sheet(
+    page: Page, dashboard: str, catalogue: Catalogue
+) -> None:
+    with write(catalogue.engine, touches=("labels", "products")) as session:
+        session.execute(update(Product).values(label_current="dress", review_state="open"))
+    before = decisions(catalogue)
+    page.goto(
+        f"{dashboard}/Review_labels?review.queue=Everything&review.view=Contact+sheet"
+        "&review.category=dress"
+    )
+    page.get_by_label("Your name").fill("Ana")
+    page.get_by_label("Your name").press("Enter")
+    expect(page.locator("button.tile")).to_have_count(32)
+    expect(page.get_by_role("button", name="All 32 are right")).to_be_enabled()
+    settled(page, "Review labels")
+    page.locator("h1").click()
+    for _ in range(30):
+        page.keyboard.down("w")  # from the second on the browser says that it repeats
+        page.wait_for_timeout(30)
+    page.keyboard.up("w")
+    expect(page.get_by_role("button", name="All 8 are right")).to_be_enabled()
+    idle(page)
+    assert decisions(catalogue) == before + 32, "the second sheet was not seen"
+    page.get_by_role("button", name="All 8 are right").dblclick()
+    expect(page.get_by_text("8 products of dress: 8 kept")).to_be_visible()
+    idle(page)
+    assert decisions(catalogue) == before + 40
+
+
+def decisions(catalogue: Catalogue) -> int:
+    with read(catalogue.engine) as session:
+        return session.scalar(select(func.count(Decision.id))) or 0

@@ -4,6 +4,7 @@ The address is the truth. Most of it belongs to widgets that Streamlit binds to 
 names; the queue is chosen with buttons and written here.
 """
 
+from collections.abc import Mapping, Sequence
 from urllib.parse import parse_qsl, urlencode
 
 import streamlit as st
@@ -33,6 +34,7 @@ _NOTHING = {
     **{CATEGORY: ALL, SUGGESTION: ANY, SEARCH: "", SORT: SORTS["score"], LEAST: 0},
     **{ATTRIBUTE: ANY_ATTRIBUTE, VALUE: "", RUN: ANY_RUN, REVIEWER: ANYBODY, STATE: ANY_STATE},
 }
+_DIGITS = 9  # of a number in an address
 MORE = (LEAST, ATTRIBUTE, RUN, REVIEWER, STATE)  # filters of the second row
 
 
@@ -85,12 +87,21 @@ def view() -> str:
     return next((name for name, said in VIEWS.items() if said == words), "single")
 
 
-def is_known() -> bool:
-    """Return whether what is chosen can be asked before the widgets that it belongs to are drawn.
+def arrive() -> None:
+    """Forget what was chosen here before, where a link from elsewhere says what is wanted.
 
-    On the first draw they have yet to read it from the address.
+    Streamlit would keep it wherever the link says nothing. Without any word in the address one
+    comes back to what one left.
     """
-    return VIEW in st.session_state
+    if st.query_params:
+        for key in (*_NOTHING, VIEW, PAGE):
+            st.session_state.pop(key, None)
+
+
+def page() -> int:
+    """Return the number of the page; its widget may not have read the address yet."""
+    said = st.session_state.get(PAGE) or st.query_params.get(PAGE, "")
+    return int(said) if str(said).isdecimal() and len(str(said)) < _DIGITS else 1
 
 
 def in_use(keys: tuple[str, ...] = tuple(_NOTHING)) -> int:
@@ -111,6 +122,13 @@ def first_page() -> None:
     """Begin at the first item again, after another queue or filter was chosen."""
     st.session_state[PAGE] = 1
     state.set_focus(None)
+
+
+def attribute_chosen(values: Mapping[str, Sequence[str]]) -> None:
+    """Begin with the first of the values of an attribute, once another one was chosen."""
+    known = values.get(str(st.session_state.get(ATTRIBUTE)), ())
+    st.session_state[VALUE] = next(iter(known), "")
+    first_page()
 
 
 def query() -> str:

@@ -96,7 +96,14 @@ function draw(root, data) {
     " ": () => tick(sheet.here),
     a: tickAll,
     Enter: () => sheet.look(data.tiles[sheet.here].id),
+    w: decide,
   };
+
+  // Pressed here and not by the button's own shortcut: a key that is held down must not go on to
+  // the next sheet, which nobody has seen.
+  function decide() {
+    document.querySelector("[class*='st-key-review-sheet-decide'] button")?.click();
+  }
 
   function onKey(event) {
     const act = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
@@ -104,7 +111,7 @@ function draw(root, data) {
     if (!act || event.ctrlKey || event.metaKey || event.altKey || busy(from, event.key)) return;
     event.preventDefault();
     event.stopPropagation();
-    act();
+    if (act !== decide || !event.repeat) act();
   }
 
   // Whoever types, moves a slider or stands on another button means that, not the sheet.

@@ -1,5 +1,7 @@
 """The top of the desk: which queue, which part of it, in which order, and saved views."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from catalog_ai.errors import CatalogError
@@ -70,7 +72,11 @@ def show_more(catalogue: Catalogue, choices: Choices) -> None:
             on_change=address.first_page,
         )
         attributes = (address.ANY_ATTRIBUTE, *choices.attributes)
-        chosen = _choice(address.ATTRIBUTE, attributes, "Attribute", free=True)
+        chosen = _choice(
+            *(address.ATTRIBUTE, attributes, "Attribute"),
+            free=True,
+            on_change=lambda: address.attribute_chosen(choices.attributes),
+        )
         if chosen != address.ANY_ATTRIBUTE:
             values = choices.attributes.get(chosen, ())
             _choice(address.VALUE, values or ("",), "is", free=True)
@@ -134,6 +140,7 @@ def _choice(
     *,
     free: bool = False,
     width: int | None = None,
+    on_change: Callable[[], None] = address.first_page,
 ) -> str:
     """Draw a choice; with a `width` it stands in the row, where its values say what it is."""
     chosen = st.selectbox(
@@ -142,7 +149,7 @@ def _choice(
         key=key,
         bind="query-params",
         accept_new_options=free,
-        on_change=address.first_page,
+        on_change=on_change,
         label_visibility="collapsed" if width else "visible",
         width=width or "stretch",
     )

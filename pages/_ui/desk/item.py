@@ -62,7 +62,6 @@ def show(catalogue: Catalogue, wanted: Filter, sort: Sort) -> None:
         _show_bar(catalogue, page, place)
     _show_history(catalogue, place)
     _show_tiles(page, place.item)
-    keys.guard()
 
 
 def _show_history(catalogue: Catalogue, place: _Place) -> None:

@@ -27,7 +27,8 @@ function onKey(event) {
   const name = BUTTONS[event.key.toLowerCase()];
   const withOthers = event.ctrlKey || event.metaKey || event.altKey;
   const card = seen();
-  if (!name || !card || withOthers || isTyping(event.target)) return;
+  const isOurs = card || event.repeat; // on a sheet as well: held down, W would go on to the next
+  if (!name || !isOurs || withOthers || isTyping(event.target)) return;
   event.preventDefault();
   event.stopPropagation(); // the buttons' own shortcuts do not ask what is seen
   if (event.repeat || (spent === card && waits())) return;

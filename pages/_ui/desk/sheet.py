@@ -1,6 +1,6 @@
 """The contact sheet: one category on a page, the odd ones ticked, one key for all of them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 
 import streamlit as st
@@ -9,7 +9,7 @@ from catalog_ai.errors import CatalogError
 from catalog_ai.services import batching, review
 from catalog_ai.services.batching import Seen
 from catalog_ai.services.catalogue import Catalogue
-from catalog_ai.services.review import Filter, QueueItem, QueuePage, Sort
+from catalog_ai.services.review import Filter, QueuePage, Sort
 from pages._ui import cache, frame, parts, sheet_views, state, viewmodels
 from pages._ui.desk import address, tiles, told
 from pages._ui.desk.filters import TOPICS
@@ -41,8 +41,8 @@ def show(catalogue: Catalogue, wanted: Filter, sort: Sort) -> None:
 
 def page_of(catalogue: Catalogue, wanted: Filter, sort: Sort, per_page: int) -> QueuePage:
     """Return the page of the queue that is in the address."""
-    number = st.session_state.get(address.PAGE) or 1
-    chosen = {"wanted": wanted, "sort": sort, "per_page": per_page, "page": number, "whole": False}
+    chosen = {"wanted": wanted, "sort": sort, "per_page": per_page, "whole": False}
+    chosen["page"] = address.page()
     return cache.cached(catalogue, TOPICS, review.review_queue, **chosen)
 
 
@@ -129,22 +129,22 @@ def _draw(catalogue: Catalogue, page: QueuePage, queue: str) -> None:
         viewmodels.plain(sheet_views.action_words(page.items, ticked)),
         shortcut="W",
         type="primary",
-        key="review.sheet.decide",
+        key=f"review.sheet.decide.{name}",  # a second press is about this sheet, not the next
         disabled=nameless,
         on_click=_decide,
-        args=(catalogue, page.items, name, queue),
+        args=(catalogue, page, name, queue),
     )
 
 
-def _decide(catalogue: Catalogue, items: Sequence[QueueItem], name: str, queue: str) -> None:
+def _decide(catalogue: Catalogue, page: QueuePage, name: str, queue: str) -> None:
     """Store what the button says, and go on to the next sheet."""
     redraw()
-    seen = [Seen(item.product_id, item.version, item.image_sha256) for item in items]
+    seen = [Seen(item.product_id, item.version, item.image_sha256) for item in page.items]
     try:
         outcome = batching.decide_sheet(
             catalogue,
             seen,
-            tiles.latest(name, name, [item.product_id for item in items]),
+            tiles.latest(name, name, [item.product_id for item in page.items]),
             reviewer=frame.reviewer(),
             request_key=state.request_key(f"sheet.{name}"),
         )
@@ -154,4 +154,4 @@ def _decide(catalogue: Catalogue, items: Sequence[QueueItem], name: str, queue: 
     told.remember(outcome)
     tiles.clear(name)
     if queue in _STAYING:
-        st.session_state[address.PAGE] = (st.session_state.get(address.PAGE) or 1) + 1
+        st.session_state[address.PAGE] = page.page + 1
