@@ -45,5 +45,5 @@ def _trouble(section: str, item: RunItemView) -> Card:
     name, aside = (item.image, item.sku) if item.image else (item.sku, "")
     if section != "quarantined":
         return Card(name, aside, False)  # the section's title is the reason
-    told = {"reason": item.reason, "code": item.code, "settled": _SETTLED[item.settled]}
-    return Card(name, aside, False, **told)
+    settled = _SETTLED[item.settled] or item.remedy
+    return Card(name, aside, False, reason=item.reason, code=item.code, settled=settled)

@@ -9,6 +9,7 @@ from catalog_ai.config import Settings
 from catalog_ai.errors import UsageError
 from catalog_ai.services.catalogue import Catalogue, in_plain_words
 from catalog_ai.services.photos import ensure_thumbnail
+from catalog_ai.services.remedies import remedy
 from db.commands import jobs as job_commands
 from db.commands import runs as commands
 from db.engine import read, write
@@ -55,6 +56,11 @@ class RunItemView:
     score: float | None
     settled: str
     thumbnail: Path | None
+
+    @property
+    def remedy(self) -> str:
+        """What to do about what cannot be tried again, "" where it can."""
+        return remedy(self.code, self.image, self.reason)
 
 
 def list_runs(catalogue: Catalogue, *, limit: int = 30) -> tuple[RunView, ...]:
@@ -122,18 +128,18 @@ def dismiss(catalogue: Catalogue, item_ids: Iterable[int]) -> None:
 
 
 def retry(catalogue: Catalogue, item_id: int, *, requested_by: str = "") -> int:
-    """Ask the worker to take a quarantined photo in again, and return the job's id.
+    """Ask the worker to take a quarantined photo, or folder, in again, and return the job's id.
 
-    Raises `UsageError` where no quarantined item has that number.
+    Raises `UsageError` where no quarantined item has that number, and for one that has a remedy.
     """
     with in_plain_words(), write(catalogue.engine, touches=("runs", "jobs")) as session:
         item = queries.item(session, item_id)
         run = queries.one(session, item.run_id) if item else None
+        if item is not None and (told := remedy(item.code, item.image, item.reason)):
+            raise UsageError(told)
         if item is None or run is None or not commands.settle_item(session, item_id, "retried"):
             raise _no_item(item_id)
-        # The SKU as well: a delivery's products go by their main photo, and this may be another.
-        names = [item.image, item.sku] if item.sku else [item.image]
-        wish = {"source": run.source, "only": names, "options": run.options}
+        wish = {"source": run.source, "only": _names(item), "options": run.options}
         return job_queries.queued_twin(session, "ingest", wish) or job_commands.add_job(
             session, "ingest", wish, requested_by, datetime.now(UTC)
         )
@@ -148,6 +154,13 @@ def views(settings: Settings, rows: Iterable[queries.RunItemRow]) -> tuple[RunIt
         )
         for row in rows
     )
+
+
+def _names(item: queries.RunItemRow) -> list[str]:
+    """Return what a try looks for: a photo, and its product; a folder by what lies in it."""
+    if item.sku:
+        return [item.image, item.sku]
+    return [item.image, f"{item.image}/"] if item.code == "unreadable" else [item.image]
 
 
 def _thumbnail(settings: Settings, row: queries.RunItemRow) -> Path | None:

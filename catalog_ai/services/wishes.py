@@ -15,11 +15,12 @@ class Wishes:
     """How an ingest goes about a delivery.
 
     `columns` and `categories` say how to read it (`read_source`).
-    `only` takes in these SKUs or photos alone, `limit` so many products. A dry run reads everything
-    and changes nothing. `retire_missing` hides products that the delivery no longer has: "few" of
-    them, less than half of the catalogue, or "any" number. `page` is the file that a page about the
-    run is written to. `engine` reads and computes: "plain" on this machine alone, "ray" on the Ray
-    cluster at `address`, or on one that is started here for the run.
+    `only` takes in these SKUs or photos alone, or what lies in "folder/"; `limit` so many products.
+    A dry run reads everything and changes nothing. `retire_missing` hides products that the
+    delivery no longer has: "few" of them, less than half of the catalogue, or "any" number. `page`
+    is the file that a page about the run is written to. `engine` reads and computes: "plain" on
+    this machine alone, "ray" on the Ray cluster at `address`, or on one that is started here for
+    the run.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -56,14 +57,23 @@ class Wishes:
         """Return the part of the delivery at `path` that is wished for. Raises `SourceError`."""
         source = read_source(path, columns=self.columns or None, categories=self.categories)
         if self.only:
-            source = replace(
-                source,
-                items=tuple(item for item in source.items if {item.sku, item.image} & self.only),
-                problems=tuple(p for p in source.problems if p.image in self.only),
-                missing=(),
-                unlisted=(),
-            )
+            source = self._part(source)
         return source if self.limit is None else replace(source, items=source.items[: self.limit])
+
+    def _part(self, source: Source) -> Source:
+        """Return what `only` names: a SKU, any photo of a product, or what lies in "folder/"."""
+        folders = tuple(name for name in self.only if name.endswith("/"))
+
+        def is_wanted(*names: str) -> bool:
+            return any(name in self.only or name.startswith(folders) for name in names)
+
+        return replace(
+            source,
+            items=tuple(i for i in source.items if is_wanted(i.sku, i.image, *i.more)),
+            problems=tuple(p for p in source.problems if is_wanted(p.image)),
+            missing=(),
+            unlisted=(),
+        )
 
     @property
     def is_partial(self) -> bool:

@@ -315,6 +315,20 @@ def test_a_refused_photo_is_tried_again(catalogue: Catalogue, seeded: Seeded) ->
     assert labels(app).count("Try again") == 2
 
 
+def test_a_row_is_corrected_or_dismissed(catalogue: Catalogue, seeded: Seeded) -> None:
+    with write(catalogue.engine, touches=("runs",)) as session:
+        waiting = session.query(RunItem).filter(RunItem.outcome == "quarantined")
+        item = waiting.order_by(RunItem.id).first()
+        assert item is not None
+        item.image, item.sku, item.code = "line 3", "", "bad_row"
+    app = opened("Nightly runs")
+    assert "Correct the row: the next run takes it in." in words(app)
+    assert (labels(app).count("Try again"), labels(app).count("Dismiss")) == (1, 2)
+    press(app, "Dismiss")
+    assert "Dismissed." in words(app)
+    assert runs.settled_counts(catalogue, seeded.run_id) == {"dismissed": 1, "open": 1}
+
+
 def test_hundreds_of_refused_photos_come_in_pages(catalogue: Catalogue, seeded: Seeded) -> None:
     refuse(catalogue, seeded.run_id, 600)
     app = opened("Nightly runs")

@@ -142,9 +142,18 @@ def test_a_try_does_not_outlive_what_a_person_decides() -> None:
     assert viewmodels.tried(replace(REFUSED, settled="open"), []) == viewmodels.NOTHING_TRIED
     gone = viewmodels.tried(replace(REFUSED, settled="open"), done)
     assert (gone.words, gone.can_try) == (
-        "Was tried again: the delivery no longer has it.",
+        "Was tried again: no product of the delivery has it now.",
         True,
     )
+
+
+def test_a_row_cannot_be_tried_by_itself() -> None:
+    row = replace(REFUSED, sku="", image="line 3", code="bad_row", settled="open")
+    told = viewmodels.tried(row, [])
+    assert (told.words, told.can_try) == ("Correct the row: the next run takes it in.", False)
+    before = [replace(a_try("done"), parameters={"only": ["line 3"]})]
+    assert viewmodels.tried(row, before) == told
+    assert viewmodels.tried(replace(row, settled="dismissed"), []).words == "Dismissed."
 
 
 def test_an_items_words_are_never_markup() -> None:

@@ -209,6 +209,13 @@ def test_what_was_dismissed_says_so(
     assert "; 10 need you." in page.text
 
 
+def test_a_row_says_how_it_comes_in(
+    catalogue: Catalogue, seeded: Seeded, page_of: Callable[[int], Page]
+) -> None:
+    number = add(catalogue, [run_item("quarantined", "line 3", code="bad_row", reason="torn")])
+    assert "bad_row · Correct the row: the next run takes it in." in page_of(number).text
+
+
 def test_a_page_says_when_it_was_written_and_where_the_rest_is(
     catalogue: Catalogue, seeded: Seeded, tmp_path: Path
 ) -> None:
