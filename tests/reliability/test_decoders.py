@@ -47,7 +47,7 @@ def test_a_decoder_that_dies_or_hangs_costs_one_photo(
     for _ in range(2):
         began, fell = time.monotonic(), stub.fell
         child = Child(tmp_path / "home", INGEST, tmp_path / "in", stub=stub, workers=workers)
-        ended = child.end()
+        ended = child.end(sized(300, 100))  # a score of processes start, one after the other
         assert (ended.code, ended.errors) == (0, ""), ended
         child.seconds_until_alone(2)
         seconds.append(time.monotonic() - began)

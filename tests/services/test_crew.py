@@ -1,5 +1,6 @@
 """Photos that bring their process down, or hang it: which one is blamed, and for how long."""
 
+import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from hashlib import sha256
@@ -16,6 +17,7 @@ from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.crew import DIED, Crew
 from catalog_ai.services.ingest import ingest
 from catalog_ai.services.preparing import Order, Prepared, Preparer, Refusal
+from catalog_ai.services.ray_stages import Reading, block_of
 from tests.helpers import photo_bytes
 from tests.services.decoders import HANGS, KILLS, SIDE, Marked, decoded, side
 
@@ -170,3 +172,16 @@ def test_the_next_night_nobody_decodes_the_culprits(
     assert (decoded(KILLS), decoded(HANGS)) == before
     write(tmp_path / "in/hat/0.jpg", 30)  # saved anew
     assert ingest(several, tmp_path / "in").added == 1
+
+
+def test_a_worker_of_ray_refuses_the_culprit_alone(tmp_path: Path) -> None:
+    paths = [write(tmp_path / f"{n}.jpg", n, KILLS if n == 1 else b"") for n in range(2)]
+    reading = Reading(Marked(settings(home=tmp_path / "home"), tmp_path, SIZE, {}), ())
+    try:
+        block = reading(block_of(0, [Order(tuple(paths))]))
+    finally:
+        reading._crew.__exit__()
+    found: Prepared = pickle.loads(block["found"].to_pylist()[0])
+    assert found.refused == (Refusal(1, *DIED, digest(paths[1])),)
+    assert [photo.place for photo in found.photos] == [0]
+    assert len(block["square"].to_pylist()[0]) == SIZE * SIZE * 3
