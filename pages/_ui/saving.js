@@ -1,7 +1,7 @@
 // Says "Saving…" from the press of a button that stores something until the page is at rest again.
 // A sheet of style.py shows it, and only where that takes longer than one notices.
 
-const SOON = 1000; // milliseconds in which the page begins to work after a press
+const SOON = 2000; // milliseconds in which the page begins to work after a press
 const marks = new WeakMap();
 
 export default function ({ data }) {

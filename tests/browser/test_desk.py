@@ -282,8 +282,7 @@ def test_what_is_stored_for_long_says_so(page: Page, dashboard: str, catalogue: 
     before = shown(page)
     with write(catalogue.engine):  # nobody else can write meanwhile
         page.keyboard.press("q")
-        page.wait_for_timeout(1_000)
-        assert "Saving" in page.evaluate(sign)
+        page.wait_for_function(f"() => ({sign})().includes('Saving')")
     expect(page.get_by_text(f"{before} stays")).to_be_visible()
     idle(page)
     assert "Saving" not in page.evaluate(sign)
