@@ -4,6 +4,7 @@
     ├── UsageError                   2    a flag, setting or argument is wrong
     │   └── UnknownVersionError      2    no model of that name
     ├── SourceError                  65   the source of photos cannot be used at all
+    │   └── UnfinishedSourceError    75   it is still being written: try again later
     ├── PhotoError                   –    one photo cannot be used; carries a code, the run goes on
     ├── TrainingDataError            65   the labels or photos cannot train a model
     ├── CheckpointError              65   weights or meta.json do not fit
@@ -41,6 +42,12 @@ class SourceError(CatalogError):
     """The source of photos cannot be read at all."""
 
     exit_code = 65
+
+
+class UnfinishedSourceError(SourceError):
+    """The source of photos changed while it was read."""
+
+    exit_code = 75
 
 
 class PhotoError(CatalogError):

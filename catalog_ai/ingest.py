@@ -2,9 +2,10 @@
 
 SOURCE is a folder with one folder per category (with or without train/ and validation/ above), a
 folder with a manifest (CSV, JSON, JSON Lines or Parquet), the manifest itself, or photos alone.
-Exit codes: 0 done (what cannot be used is listed, the rest is in), 2 a flag or setting is wrong,
-65 SOURCE cannot be used, 74 the database cannot be used, 75 another ingest is running, 130 and 143
-stopped by Ctrl-C or SIGTERM: what was at hand is written, the next run carries on.
+Exit codes: 0 done (what cannot be used is listed, the rest is in), 2 a flag, a setting or the file
+of categories is wrong, 65 SOURCE cannot be used, 74 the database cannot be used, 75 another ingest
+is running, or the manifest is still being copied, 130 and 143 stopped by Ctrl-C or SIGTERM: what
+was at hand is written, the next run carries on.
 """
 
 import json

@@ -26,6 +26,7 @@ SETTINGS = (
 FLAG = r"--[a-z][a-z-]*"
 README = (PROJECT_ROOT / "README.md").read_text()
 REFERENCE = (PROJECT_ROOT / "docs/commands.md").read_text()
+DELIVERIES = (PROJECT_ROOT / "docs/deliveries.md").read_text()
 PAGES = [
     *(PROJECT_ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md")),
     *sorted((PROJECT_ROOT / "docs").glob("*.md")),
@@ -112,6 +113,14 @@ def test_every_error_code_of_a_photo_is_documented() -> None:
     assert len(codes) > 10
     for name in codes:
         assert f"`{name}`" in section("ingest"), name
+
+
+def test_every_code_of_an_entry_or_a_row_says_what_to_do() -> None:
+    code = (PROJECT_ROOT / "catalog_ai/data/delivery/problems.py").read_text()
+    codes = set(re.findall(r'Problem\(\s*(?:[^",]+, )?"([a-z_]+)"', code))
+    assert len(codes) > 8
+    rows = re.findall(r"^\| `([a-z_]+)` \|", DELIVERIES, re.MULTILINE)
+    assert codes == set(rows)
 
 
 def targets() -> set[str]:

@@ -28,6 +28,7 @@ JPEG, PNG or WebP file by name, and every row that cannot be used, is a `Problem
     bad_name             a name that is no UTF-8 or holds control characters, shown with escapes
     bad_row              a row that cannot be read; the others go on
     bad_sku              empty, longer than 255 characters, or with control characters
+    bad_label            a label longer than 255 characters, as it would be stored
     duplicate_sku        the SKU came before with other values; the first counts
 
 The order is fixed: the same files give the same `Source`. No photo is opened or decoded here, and
@@ -48,6 +49,7 @@ from catalog_ai.data.delivery.items import (
     clean_sku,
 )
 from catalog_ai.data.delivery.manifests import FORMATS, format_of, from_manifest, manifest_of
+from catalog_ai.data.delivery.naming import KnownNames, Named, name_of, nobody
 from catalog_ai.data.delivery.walk import PHOTO_ENDINGS, list_entries
 from catalog_ai.data.labels import NO_LABEL_WORDS, normal_label, usable_classes
 from catalog_ai.errors import SourceError
@@ -57,11 +59,15 @@ __all__ = [
     "PHOTO_ENDINGS",
     "SPLITS",
     "CategoryMap",
+    "KnownNames",
+    "Named",
     "Problem",
     "Source",
     "SourceItem",
     "Split",
     "clean_sku",
+    "name_of",
+    "nobody",
     "normal_label",
     "read_categories",
     "read_source",
@@ -75,12 +81,15 @@ def read_source(
     *,
     columns: Mapping[str, str] | None = None,
     categories: CategoryMap | None = None,
+    known: KnownNames = nobody,
 ) -> Source:
     """Return what the folder or manifest `path` delivers.
 
     `columns` maps our field (sku, image, title, label, price, stock, brand) → the feed's column.
     `categories` turns the feed's labels into ours; the label "?" is none, with or without it.
-    Raises `SourceError` where nothing at all can be read, `UsageError` for an unknown field.
+    `known` tells which SKUs a catalogue has given to photos of folders (`delivery.naming`).
+    Raises `SourceError` where nothing at all can be read, `UnfinishedSourceError` where a manifest
+    changes meanwhile, `UsageError` for an unknown field.
     """
     wanted = Columns(columns)
     label_of = (categories or CategoryMap()).of
@@ -88,7 +97,7 @@ def read_source(
     if manifest is not None:
         source = from_manifest(manifest, wanted, label_of)
     else:
-        source = from_folders(root, list_entries(root), label_of)
+        source = from_folders(root, list_entries(root), label_of, known)
     if not (source.items or source.missing or source.problems):
         raise SourceError(
             f"{str(path)!r} holds no photos: put JPEG, PNG or WebP files into one folder per "

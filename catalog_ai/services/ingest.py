@@ -12,6 +12,7 @@ from catalog_ai.errors import UsageError
 from catalog_ai.services import jobs
 from catalog_ai.services.catalogue import Catalogue, in_plain_words
 from catalog_ai.services.classifying import Classifier, Progress, model_row
+from catalog_ai.services.known_names import known_names
 from catalog_ai.services.locking import one_at_a_time
 from catalog_ai.services.reporting import IngestReport
 from catalog_ai.services.signals import asked_to_stop
@@ -50,7 +51,7 @@ def ingest(
     # A dry run takes no lock: it writes nothing, and tonight's ingest must not find it in its way.
     alone = nullcontext() if wanted.dry_run else one_at_a_time(catalogue, "ingest", _BUSY)
     with alone, in_plain_words():
-        delivered = wanted.read(str(source))
+        delivered = wanted.read(str(source), known_names(catalogue))
         row = model_row(catalogue, model, registers=not wanted.dry_run)
         classifier = Classifier(catalogue, row)
         if not wanted.dry_run:

@@ -149,6 +149,7 @@ class Recorder:
         item, photo = one.item, one.found.photos[0]
         columns: dict[str, Any] = {
             "title": item.title,
+            "image_path": one.images[photo.place],
             "attributes": item.attributes,
             "retired_run_id": None,
         }
@@ -161,7 +162,6 @@ class Recorder:
             labels = follow_feed(before, item.label, self._spelling)
         if one.is_new_photo:
             columns |= {
-                "image_path": one.images[photo.place],
                 "image_sha256": photo.digest,
                 "stored_image": photo.stored,
                 "thumbnail": photo.small,
@@ -213,7 +213,9 @@ def _has_new_photos(one: Delivered) -> bool:
 
 
 def _differs(known: Known, columns: Mapping[str, Any]) -> bool:
-    return any(getattr(known, name) != value for name, value in columns.items())
+    # Of a photo that only lies elsewhere, in a folder of the day perhaps, nothing is new.
+    told = ((name, value) for name, value in columns.items() if name != "image_path")
+    return any(getattr(known, name) != value for name, value in told)
 
 
 def _outcome(one: Delivered, known: Known | None, columns: Mapping[str, Any]) -> str:

@@ -28,7 +28,7 @@ def retire_missing(
     if unread:
         report.message = f"{unread:,} rows cannot be read, so no product was hidden: repair them"
         return
-    delivered = {item.sku for item in source.items} | set(source.without_photo)
+    delivered = {item.sku for item in source.items} | set(source.unusable)
     gone = [(number, sku) for number, sku in _in_the_feed(catalogue) if sku not in delivered]
     with read(catalogue.engine) as session:
         total = products.count(session)

@@ -4,7 +4,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from catalog_ai.data.sources import CategoryMap, Source, read_source, unmapped_labels
+from catalog_ai.data.sources import (
+    CategoryMap,
+    KnownNames,
+    Source,
+    nobody,
+    read_source,
+    unmapped_labels,
+)
 
 Retire = Literal["", "few", "any"]
 Engine = Literal["plain", "ray"]
@@ -53,9 +60,14 @@ class Wishes:
             "partial": self.is_partial,
         }
 
-    def read(self, path: str) -> Source:
-        """Return the part of the delivery at `path` that is wished for. Raises `SourceError`."""
-        source = read_source(path, columns=self.columns or None, categories=self.categories)
+    def read(self, path: str, known: KnownNames = nobody) -> Source:
+        """Return the part of the delivery at `path` that is wished for.
+
+        `known` tells which SKUs the catalogue has given to photos of folders. Raises `SourceError`.
+        """
+        source = read_source(
+            path, columns=self.columns or None, categories=self.categories, known=known
+        )
         if self.only:
             source = self._part(source)
         return source if self.limit is None else replace(source, items=source.items[: self.limit])

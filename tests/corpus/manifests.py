@@ -133,6 +133,13 @@ def _damaged_csv() -> list[BadManifest]:
         _csv(
             "a SKU twice", _HEADER + _A + "A,b.jpg,Bea\n", "A", ("duplicate_sku", "line 3: b.jpg")
         ),
+        _csv(
+            "a label too long",
+            f"sku,image,label\nA,a.jpg,{'x' * 256}\nA,b.jpg\nB,b.jpg,{'y' * 255}\n",
+            "B",
+            ("bad_label", "a.jpg"),
+            *_bad(3),
+        ),
         _csv("a row twice", _HEADER + _A + _A, "A", ("duplicate_sku", "line 3: a.jpg")),
         _csv("nameless columns", "sku,image,,\nA,a.jpg,x,y\n", "A"),
         _csv("semicolons", "sku;image;title, long\nA;a.jpg;x, y\n", "A"),

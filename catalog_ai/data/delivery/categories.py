@@ -9,7 +9,7 @@ from pathlib import Path
 from catalog_ai.data.delivery.files import DAMAGED, as_text, open_plain
 from catalog_ai.data.delivery.items import Source
 from catalog_ai.data.labels import normal_label
-from catalog_ai.errors import SourceError
+from catalog_ai.errors import SourceError, UsageError
 
 NO_LABEL = "?"
 
@@ -31,7 +31,7 @@ def read_categories(path: Path | str) -> CategoryMap:
     """Return what a mapping file says: lines `Polo = t-shirt`, or a CSV with two columns.
 
     `?` on the right means "no label, suggest one". Blank lines and those that begin with `#` are
-    comments. Case and spaces do not matter. Raises `SourceError`, which names file and line.
+    comments. Case and spaces do not matter. Raises `UsageError`, which names file and line.
     """
     file = Path(path)
     targets: dict[str, str | None] = {}
@@ -40,10 +40,10 @@ def read_categories(path: Path | str) -> CategoryMap:
         where = f"{file.name}, line {number}"
         theirs, ours = pair if len(pair) == 2 else ("", "")
         if not theirs or not ours:
-            raise SourceError(f"{where}: write the feed's word and ours, as in Polo = t-shirt")
+            raise UsageError(f"{where}: write the feed's word and ours, as in Polo = t-shirt")
         target = None if ours == NO_LABEL else ours
         if targets.setdefault(normal_label(theirs), target) != target:
-            raise SourceError(f"{where}: {theirs!r} stands there before with another category")
+            raise UsageError(f"{where}: {theirs!r} stands there before with another category")
     return CategoryMap(targets)
 
 
@@ -66,11 +66,14 @@ def unmapped_labels(source: Source, known: Iterable[str]) -> dict[str, int]:
 
 def _lines(file: Path) -> list[tuple[int, str]]:
     """Return (number, line) of a mapping file, without comments and blank lines."""
-    with open_plain(file, follow=True) as opened, as_text(opened) as text:
-        lines = list(enumerate(text, 1))
+    try:
+        with open_plain(file, follow=True) as opened, as_text(opened) as text:
+            lines = list(enumerate(text, 1))
+    except SourceError as error:
+        raise UsageError(str(error)) from error  # it is the flag that is wrong, not the delivery
     for number, line in lines:
         if DAMAGED.search(line):
-            raise SourceError(f"{file.name}, line {number}: save the file as UTF-8")
+            raise UsageError(f"{file.name}, line {number}: save the file as UTF-8")
     return [(n, line.strip()) for n, line in lines if line.strip() and line.lstrip()[0] != "#"]
 
 

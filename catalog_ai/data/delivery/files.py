@@ -5,11 +5,13 @@ import io
 import os
 import re
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
 from catalog_ai.data.delivery.problems import shown
-from catalog_ai.errors import SourceError
+from catalog_ai.errors import SourceError, UnfinishedSourceError
 
 MAX_BYTES = 1024**3
 DAMAGED = re.compile(r"[\x00\ud800-\udfff]")  # a null byte, half a character, or what `_mark` left
@@ -53,6 +55,38 @@ def open_plain(path: Path, *, follow: bool = False) -> BinaryIO:
         file.close()
         raise
     return file
+
+
+@contextmanager
+def open_whole(path: Path) -> Iterator[BinaryIO]:
+    """Open a regular file that nobody is to write to until the block ends.
+
+    Raises `SourceError`, and `UnfinishedSourceError` where it was written to, or exchanged, in
+    between: half a delivery would hide the other half. How old it is does not matter.
+    """
+    with open_plain(path) as file:
+        before = _identity(os.fstat(file.fileno()))
+        try:
+            yield file
+        except SourceError as error:
+            _require_same(path, before, error)
+            raise
+    _require_same(path, before)
+
+
+def _require_same(path: Path, before: tuple[int, ...], cause: Exception | None = None) -> None:
+    try:
+        after = _identity(path.stat(follow_symlinks=False))
+    except OSError:
+        after = ()
+    if after != before:
+        raise UnfinishedSourceError(
+            f"{shown(path.name)} changed while it was read: try again once it is copied whole"
+        ) from cause
+
+
+def _identity(state: os.stat_result) -> tuple[int, ...]:
+    return (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)
 
 
 def _check(path: Path, state: os.stat_result) -> None:

@@ -1,13 +1,12 @@
 """Products of a folder without manifest: the folder is the category, the name is the SKU."""
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Literal
 
 from catalog_ai.data.delivery import problems
-from catalog_ai.data.delivery.items import Problem, Source, SourceItem, Split, clean_sku
+from catalog_ai.data.delivery.items import Problem, Source, SourceItem, Split
+from catalog_ai.data.delivery.naming import KnownNames, name_of, nobody, with_names
 from catalog_ai.data.delivery.walk import Listing, stem
 
 SPLITS: dict[str, Split] = {
@@ -19,14 +18,22 @@ SPLITS: dict[str, Split] = {
 
 
 def from_folders(
-    root: Path, listing: Listing, label_of: Callable[[str | None], str | None]
+    root: Path,
+    listing: Listing,
+    label_of: Callable[[str | None], str | None],
+    known: KnownNames = nobody,
 ) -> Source:
-    """Return the products of category folders, or of a flat folder without labels."""
-    found = [_item(root, name, label_of) for name in listing.photos]
+    """Return the products of category folders, or of a flat folder without labels.
+
+    `known` tells which SKUs the catalogue has given out.
+    """
+    found = with_names([_item(root, name, label_of) for name in listing.photos], known)
     is_flat = not any(_category(name)[0] for name in listing.photos)
     kind: Literal["folders", "flat"] = "flat" if is_flat else "folders"
     wrong = list(listing.problems)
-    return Source(root, kind, tuple(_distinct(found, wrong)), problems=tuple(wrong))
+    refused: list[str] = []
+    items = tuple(_usable(found, wrong, refused))
+    return Source(root, kind, items, problems=tuple(wrong), unusable=tuple(refused))
 
 
 def _category(name: str) -> tuple[str | None, Split | None]:
@@ -38,32 +45,23 @@ def _category(name: str) -> tuple[str | None, Split | None]:
 
 def _item(root: Path, name: str, label_of: Callable[[str | None], str | None]) -> SourceItem:
     category, split = _category(name)
-    sku = clean_sku(_tail(name, 1))
+    sku = name_of(stem(name))
     return SourceItem(sku, root, name, label_of(category), split=split)
 
 
-def _distinct(items: Sequence[SourceItem], wrong: list[Problem]) -> Iterator[SourceItem]:
-    """Give items whose names collide a longer SKU, the folder's name first; never merge them."""
-    for depth in (1, 2, 3):
-        counts = Counter(item.sku for item in items)
-        if max(counts.values(), default=1) == 1:
-            break
-        items = [
-            item
-            if counts[item.sku] == 1
-            else replace(item, sku=clean_sku(_tail(item.image, depth + 1)))
-            for item in items
-        ]
+def _usable(
+    items: Iterable[SourceItem], wrong: list[Problem], refused: list[str]
+) -> Iterator[SourceItem]:
+    """Yield what can be taken in; note what is wrong with the rest, and SKUs that are refused."""
     taken: set[str] = set()
     for item in items:
         if item.sku in taken:
             wrong.append(problems.duplicate_sku(item.image, item.sku))
         elif problems.is_bad_sku(item.sku):
             wrong.append(problems.bad_sku(item.image))
+        elif problems.is_bad_label(item.label):
+            wrong.append(problems.bad_label(item.image))
+            refused.append(item.sku)
         else:
             taken.add(item.sku)
             yield item
-
-
-def _tail(image: str, parts: int) -> str:
-    return "/".join(stem(image).split("/")[-parts:])

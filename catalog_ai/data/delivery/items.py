@@ -58,7 +58,7 @@ class Source:
     missing: tuple[str, ...] = ()  # photos that a row names and that never came
     unlisted: tuple[str, ...] = ()  # photos that no row mentions
     problems: tuple[Problem, ...] = ()
-    without_photo: tuple[str, ...] = ()  # SKUs of rows none of whose photos can be used
+    unusable: tuple[str, ...] = ()  # SKUs that were delivered, and of which nothing can be used
 
 
 def clean_sku(text: str) -> str:

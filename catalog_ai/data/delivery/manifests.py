@@ -8,7 +8,7 @@ from typing import BinaryIO, Protocol
 from catalog_ai.data.delivery.cells import Row
 from catalog_ai.data.delivery.columns import Columns
 from catalog_ai.data.delivery.csv_rows import CsvRows
-from catalog_ai.data.delivery.files import open_plain
+from catalog_ai.data.delivery.files import open_whole
 from catalog_ai.data.delivery.items import Source
 from catalog_ai.data.delivery.json_rows import JsonLinesRows, JsonRows
 from catalog_ai.data.delivery.parquet_rows import ParquetRows
@@ -68,14 +68,17 @@ def format_of(name: str) -> str:
 def from_manifest(
     manifest: Path, columns: Columns, label_of: Callable[[str | None], str | None]
 ) -> Source:
-    """Return the products that the rows of `manifest` describe. Raises `SourceError`."""
+    """Return the products that the rows of `manifest` describe.
+
+    Raises `SourceError`, and `UnfinishedSourceError` where it changes while it is read.
+    """
     name = shown(manifest.name)
-    with open_plain(manifest) as file:
+    with open_whole(manifest) as file:
         rows = FORMATS[format_of(manifest.name)](file, name)
         if rows.columns:
             columns.check(rows.columns, name)
-        products = Products(list_entries(manifest.parent, manifest.name), columns)
+        products = Products(list_entries(manifest.parent, manifest.name), columns, label_of)
         if not products.take_all(rows):
             raise SourceError(f"{name} has no rows: deliver one for each product, or no manifest")
     columns.check(rows.columns, name)
-    return products.source(manifest.parent, label_of)
+    return products.source(manifest.parent)

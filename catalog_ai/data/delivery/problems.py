@@ -6,6 +6,7 @@ import unicodedata
 from catalog_ai.data.delivery.items import Problem
 
 MAX_SKU = 255
+MAX_LABEL = 255
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _TAKEN = "deliver JPEG (.jpg, .jpeg), PNG (.png) or WebP (.webp)"
 
@@ -78,6 +79,20 @@ def bad_sku(image: str, where: str = "") -> Problem:
 def is_bad_sku(sku: str) -> bool:
     """Whether a SKU is empty, too long, or holds control characters."""
     return not 0 < len(sku) <= MAX_SKU or bool(UNPRINTABLE.search(sku))
+
+
+def bad_label(image: str, where: str = "") -> Problem:
+    """A label that the catalogue cannot keep; see `is_bad_label`."""
+    reason = (
+        f"a label has at most {MAX_LABEL} characters: shorten it, or map it to one of ours in the "
+        "file of categories"
+    )
+    return Problem(shown(image), "bad_label", f"{where}: {reason}" if where else reason)
+
+
+def is_bad_label(label: str | None) -> bool:
+    """Whether a label is too long."""
+    return label is not None and len(label) > MAX_LABEL
 
 
 def composed(text: str) -> str:

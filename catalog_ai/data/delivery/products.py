@@ -14,12 +14,19 @@ from catalog_ai.data.delivery.walk import Listing, stem
 class Products:
     """The products of one manifest, row by row; `source` is what they make up in the end."""
 
-    def __init__(self, listing: Listing, columns: Columns) -> None:
+    def __init__(
+        self,
+        listing: Listing,
+        columns: Columns,
+        label_of: Callable[[str | None], str | None],
+    ) -> None:
         self._listing = listing
         self._columns = columns
+        self._label_of = label_of
         self._delivered = Delivered(listing)
         self._rows: dict[str, Described] = {}  # SKU → its first row
         self._photos: dict[str, dict[str, None]] = {}  # SKU → its photos, the main one first
+        self._refused: set[str] = set()  # SKUs whose row cannot be kept as it is
         self._missing: list[str] = []
         self._mentioned: set[str] = set()
         self.problems = list(listing.problems)
@@ -35,16 +42,16 @@ class Products:
                 self._take(where, self._columns.describe(cells))
         return count
 
-    def source(self, root: Path, label_of: Callable[[str | None], str | None]) -> Source:
+    def source(self, root: Path) -> Source:
         """Return everything taken in, in the order of the rows."""
         items: list[SourceItem] = []
         for sku, photos in self._photos.items():
-            if photos:
+            if photos and sku not in self._refused:
                 main, *more = photos
                 row = self._rows[sku]
                 items.append(
                     SourceItem(
-                        *(sku, root, main, label_of(row.label or None)),
+                        *(sku, root, main, self._label_of(row.label or None)),
                         title=row.title,
                         attributes=row.attributes,
                         more=tuple(more),
@@ -55,7 +62,9 @@ class Products:
             missing=tuple(self._missing),
             unlisted=tuple(n for n in self._listing.photos if n not in self._mentioned),
             problems=tuple(self.problems),
-            without_photo=tuple(sku for sku, photos in self._photos.items() if not photos),
+            unusable=tuple(
+                sku for sku, photos in self._photos.items() if not photos or sku in self._refused
+            ),
         )
 
     def _take(self, where: str, row: Described) -> None:
@@ -77,6 +86,7 @@ class Products:
         same = first is not None and row.says_the_same(first)
         if first is None or not (same or self._photos[sku]):
             self._rows[sku], self._photos[sku] = row, dict.fromkeys(found)
+            self._judge_label(where, sku, [*found, *named, sku][0])
             return
         fresh = [photo for photo in found if photo not in self._photos[sku]]
         if same and fresh:
@@ -84,6 +94,14 @@ class Products:
         elif found or not same or not named:
             image = f"{where}: {[*named, sku][0]}"
             self.problems.append(problems.duplicate_sku(image, sku))
+
+    def _judge_label(self, where: str, sku: str, image: str) -> None:
+        """Refuse a product whose label, as it would be stored, cannot be."""
+        if problems.is_bad_label(self._label_of(self._rows[sku].label or None)):
+            self.problems.append(problems.bad_label(image, where))
+            self._refused.add(sku)
+        else:
+            self._refused.discard(sku)
 
     def _names(self, cell: Value) -> list[str]:
         """Return the photos that one cell names: a list, or parts between "|" or ";"."""

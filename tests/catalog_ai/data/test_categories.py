@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from catalog_ai.data.sources import CategoryMap, read_categories, read_source, unmapped_labels
-from catalog_ai.errors import SourceError
+from catalog_ai.errors import UsageError
 
 LINES = """# what the feed calls them
 
@@ -55,13 +55,13 @@ def test_a_mapping_file_may_come_from_windows(tmp_path: Path, encoding: str) -> 
 )
 def test_a_line_that_says_nothing_is_named(tmp_path: Path, line: str) -> None:
     text = f"# x\npolo = t-shirt\n{line}\n".encode("utf-8", "surrogateescape")
-    with pytest.raises(SourceError, match=r"categories\.txt, line 3"):
+    with pytest.raises(UsageError, match=r"categories\.txt, line 3"):
         mapping(tmp_path, text)
 
 
 @pytest.mark.parametrize("line", ["Polo", "Polo,t-shirt,x", '"Polo,t-shirt', ",hat"])
 def test_a_row_that_says_nothing_is_named(tmp_path: Path, line: str) -> None:
-    with pytest.raises(SourceError, match=r"categories\.csv, line 2"):
+    with pytest.raises(UsageError, match=r"categories\.csv, line 2"):
         mapping(tmp_path, f"a,b\n{line}\n", "categories.csv")
 
 
@@ -72,7 +72,7 @@ def test_the_same_said_twice_is_no_error(tmp_path: Path) -> None:
 def test_a_mapping_file_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for name in ("pipe", "none", "."):
-        with pytest.raises(SourceError):
+        with pytest.raises(UsageError):
             read_categories(tmp_path / name)
 
 

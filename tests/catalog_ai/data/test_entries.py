@@ -116,7 +116,7 @@ def test_a_row_that_names_what_is_refused_is_not_missing_besides(feed: Path) -> 
     source = read_source(feed)
     assert [item.sku for item in source.items] == ["C"]
     assert source.missing == ()
-    assert source.without_photo == ("A", "B")
+    assert source.unusable == ("A", "B")
     assert {("a.gif", "format_not_allowed"), ("link.jpg", "unsafe_path")} <= set(codes(source))
 
 

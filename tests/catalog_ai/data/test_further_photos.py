@@ -95,7 +95,7 @@ def test_a_further_photo_that_never_came_is_missing_and_the_product_goes_in(
     source = delivered(tmp_path, "sku,image,image_2\nA,a.jpg,gone.jpg\nB,no.jpg,never.jpg\n")
     assert photos(source) == {"A": ["a.jpg"]}
     assert source.missing == ("gone.jpg", "no.jpg", "never.jpg")
-    assert source.without_photo == ("B",)
+    assert source.unusable == ("B",)
 
 
 def test_a_later_row_can_bring_the_photo_that_the_first_lacks(tmp_path: Path) -> None:
@@ -103,7 +103,7 @@ def test_a_later_row_can_bring_the_photo_that_the_first_lacks(tmp_path: Path) ->
     assert photos(source) == {"A": ["b.jpg"]}
     assert source.items[0].title == "x"
     assert source.missing == ("gone.jpg",)
-    assert source.problems == source.without_photo == ()
+    assert source.problems == source.unusable == ()
 
 
 def test_where_the_first_row_has_no_photo_the_next_counts(tmp_path: Path) -> None:
