@@ -120,7 +120,9 @@ class _Making:
         """List what the copy names, and with `photos` keep it beside the backups."""
         home, copy, files = self._settings.home, self.building(".db"), self.building(".files")
         listed = write_list(files, home, image_names(copy), model_names(copy))
-        return listed, hand_over(files, home, self._folder / FILES) if photos else None
+        if not photos:
+            return listed, None
+        return listed, hand_over(files, home, self._folder / FILES, renewing=True)
 
     def finish(self, facts: CopyFacts, listed: Listed) -> None:
         """Write the record, and give all three files their names."""

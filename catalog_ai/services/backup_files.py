@@ -1,8 +1,8 @@
 """The files that a backup needs beside the database: photos and models.
 
-Both are written once and never changed. They are listed one a line, as size in bytes, tab, path
-relative to `CATALOG_HOME`, and handed from one folder to another by hard link where both lie on
-one disk.
+Both are written once, a photo again only where its stored copy was lost. They are listed one a
+line, as size in bytes, tab, path relative to `CATALOG_HOME`, and handed from one folder to another
+by hard link where both lie on one disk.
 """
 
 import errno
@@ -68,11 +68,16 @@ def read_list(path: Path) -> Iterator[tuple[int, str]]:
                 yield int(size), name
 
 
-def hand_over(files_list: Path, source: Path, target: Path) -> Handed:
-    """Bring the files of a list from one folder to another; what is there already stays."""
+def hand_over(files_list: Path, source: Path, target: Path, *, renewing: bool = False) -> Handed:
+    """Bring the files of a list from one folder to another; what is there already stays.
+
+    But when `renewing` it does not where `source` has a newer one: it was stored anew, since what
+    was there, perhaps the same file by hard link, was damaged.
+    """
     handed = Handed()
     for size, name in read_list(files_list):
-        if _size(target / name) == size:
+        is_there = _size(target / name) == size
+        if is_there and not (renewing and _is_newer(source / name, target / name)):
             handed.there += 1
         elif _size(source / name) != size:
             handed.missing.add(name)
@@ -136,11 +141,23 @@ def _model_files(home: Path, versions: Iterable[str]) -> Iterator[str]:
 
 def _size(path: Path) -> int | None:
     """Return the bytes of a regular file, None for anything else."""
+    found = _regular(path)
+    return None if found is None else found.st_size
+
+
+def _is_newer(path: Path, other: Path) -> bool:
+    """Whether a file was written after another; False where one is missing."""
+    found, before = _regular(path), _regular(other)
+    return found is not None and before is not None and found.st_mtime_ns > before.st_mtime_ns
+
+
+def _regular(path: Path) -> os.stat_result | None:
+    """Return what is known of a regular file, None for anything else."""
     try:
         found = path.lstat()
     except OSError:
         return None
-    return found.st_size if stat.S_ISREG(found.st_mode) else None
+    return found if stat.S_ISREG(found.st_mode) else None
 
 
 def _is_ours(name: str) -> bool:

@@ -180,7 +180,8 @@ class Intake:
                 found = known.get(item.sku)
                 done = found.image_sha256 if found and found.id in embedded else ""
                 rest = further.get(found.id, ()) if found else ()
-                kept = frozenset(photo.image_sha256 for photo in rest)
+                named: list[Known | products.FurtherPhotoRow] = [*rest, found] if found else []
+                kept = {photo.image_sha256: photo.stored_image for photo in named}
                 yield item, found, rest, Order(tuple(item.paths), done, kept)
 
     def _answered(self, found: Sequence[Prepared]) -> Sequence[Prepared]:

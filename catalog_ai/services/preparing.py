@@ -6,8 +6,8 @@ only its answers cross to the ingest. Neither torch nor SQLAlchemy is imported.
 """
 
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -19,7 +19,7 @@ from catalog_ai.images import Photo, Pixels, decode_photo, read_photo
 from catalog_ai.inference.onnx import ExportedModel
 from catalog_ai.inference.predicting import Answer, Outputs, Predictor
 from catalog_ai.services.interim import Found, Interim
-from catalog_ai.services.photos import store_photo
+from catalog_ai.services.photos import is_there, store_photo
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +27,13 @@ class Order:
     """One product's photos as delivered, the main one first.
 
     `done` is the sha256 of a main photo for which nothing has to be computed, "" where there is
-    none; `kept` are those of further photos that the catalogue holds already.
+    none; `kept` is sha256 → stored copy, relative to `CATALOG_HOME`, of what the catalogue names
+    for the product. A copy that is gone or empty is stored anew.
     """
 
     paths: tuple[str, ...]
     done: str = ""
-    kept: frozenset[str] = frozenset()
+    kept: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +127,8 @@ class Preparer:
             try:
                 data = read_photo(Path(path), below=self.root)
                 digest = sha256(data).hexdigest()
-                known = digest == order.done if not photos else digest in order.kept
-                if known:
+                asks, before = not photos and digest != order.done, order.kept.get(digest, "")
+                if not asks and before and is_there(self.settings.home / before):
                     photos.append(StoredPhoto(place, digest))
                     continue
                 left = self._left(digest, is_main=not photos)
@@ -136,9 +137,9 @@ class Preparer:
                     photos.append(StoredPhoto(place, digest, left.stored, left.small))
                     continue
                 photo = self._decoded(data, digest)
-                if not photos:
+                if asks:
                     square = photo.square(self.size)
-                photos.append(self._stored(place, digest, photo))
+                photos.append(self._stored(place, digest, photo, before))
             except PhotoError as error:
                 refused.append(Refusal(place, error.code, error.reason, digest))
         return Prepared(tuple(photos), square, tuple(refused), answer)
@@ -149,7 +150,7 @@ class Preparer:
         if found is None or (is_main and found.answer is None):
             return None
         home = self.settings.home
-        there = (home / found.stored).exists() and (home / found.small).exists()
+        there = is_there(home / found.stored) and is_there(home / found.small)
         return found if there else None
 
     def _decoded(self, data: bytes, digest: str) -> Photo:
@@ -157,10 +158,10 @@ class Preparer:
             raise PhotoError(*self.refused[digest])
         return decode_photo(data)
 
-    def _stored(self, place: int, digest: str, photo: Photo) -> StoredPhoto:
+    def _stored(self, place: int, digest: str, photo: Photo, before: str) -> StoredPhoto:
         if not self.keeps:
             return StoredPhoto(place, digest)
-        return StoredPhoto(place, digest, *store_photo(self.settings, digest, photo))
+        return StoredPhoto(place, digest, *store_photo(self.settings, digest, photo, before))
 
 
 @cache

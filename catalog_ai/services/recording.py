@@ -166,6 +166,8 @@ class Recorder:
                 "stored_image": photo.stored,
                 "thumbnail": photo.small,
             }
+        elif photo.stored:  # its copy was gone: the new one may have another name
+            columns |= {"stored_image": photo.stored, "thumbnail": photo.small}
         return columns | {
             "label_given": labels.given,
             "label_current": labels.current,
@@ -192,7 +194,10 @@ class Recorder:
 def _store_further(session: Session, one: Delivered, product_id: int) -> None:
     if not one.further and len(one.found.photos) == 1:
         return
-    before = {photo.image_sha256: photo for photo in one.further}
+    named: list[Known | products.FurtherPhotoRow] = [*one.further]
+    if one.known is not None:
+        named.append(one.known)
+    before = {photo.image_sha256: photo for photo in named}
     rows = []
     for photo in one.found.photos[1:]:
         kept = before.get(photo.digest)
@@ -208,8 +213,14 @@ def _store_further(session: Session, one: Delivered, product_id: int) -> None:
 
 
 def _has_new_photos(one: Delivered) -> bool:
-    further = [photo.digest for photo in one.found.photos[1:]]
-    return one.is_new_photo or further != [photo.image_sha256 for photo in one.further]
+    """Whether other photos were delivered, or copies of further ones got another name."""
+    further = one.found.photos[1:]
+    before = [(photo.image_sha256, photo.stored_image) for photo in one.further]
+    if one.is_new_photo or [photo.digest for photo in further] != [digest for digest, _ in before]:
+        return True
+    return any(
+        photo.stored not in ("", stored) for photo, (_, stored) in zip(further, before, strict=True)
+    )
 
 
 def _differs(known: Known, columns: Mapping[str, Any]) -> bool:

@@ -22,6 +22,7 @@ from catalog_ai.services.backing_up import Created, create_backup
 from catalog_ai.services.backup_records import find_backup, list_backups
 from catalog_ai.services.catalogue import Catalogue, open_catalogue, status
 from catalog_ai.services.locking import only_one
+from catalog_ai.services.photos import write_whole
 from catalog_ai.services.restoring import restore_backup
 from db.engine import write
 from db.schema import Embedding, Product
@@ -189,6 +190,24 @@ def test_photos_are_listed_and_kept_once_for_all_backups(
     assert (home / "backups" / "files" / photo.relative_to(home)).samefile(photo)
 
 
+def test_a_photo_that_was_stored_anew_takes_the_place_of_the_damaged_one(
+    catalogue: Catalogue, seeded: Seeded
+) -> None:
+    """Damage reaches the backup by the hard link; what is stored anew has another file's number."""
+    home = catalogue.settings.home
+    create_backup(catalogue.settings, photos=True)
+    photo = next(home.glob("images/*/*.jpg"))
+    kept, whole = home / "backups" / "files" / photo.relative_to(home), photo.read_bytes()
+    photo.write_bytes(whole[:-1] + b"?")
+    assert kept.read_bytes() != whole
+    photo.unlink()
+    write_whole(photo, whole)
+    handed = create_backup(catalogue.settings, photos=True).handed
+    assert handed is not None
+    assert (handed.linked, handed.there) == (1, 23)
+    assert kept.read_bytes() == whole
+
+
 def test_photos_are_copied_where_links_cannot_be_made(
     catalogue: Catalogue, seeded: Seeded, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,7 +234,7 @@ def test_missing_photos_are_counted(catalogue: Catalogue, seeded: Seeded) -> Non
 
 
 def fails_while_copying(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(backing_up, "hand_over", full)

@@ -277,14 +277,17 @@ def test_photos_of_a_run_at_work_are_no_left_overs(home: Path) -> None:
     assert unwell(found(home)) == {}
 
 
-def test_a_photo_that_somebody_decided_upon_is_no_left_over(home: Path) -> None:
+@pytest.mark.parametrize("checksum", ["", "-0123456789abcdef"])
+def test_a_photo_that_somebody_decided_upon_is_no_left_over(home: Path, checksum: str) -> None:
     """The product got another photo since; the decision still names the one that was seen."""
-    planted_file("images/ab/ab12.jpg")(home)
+    seen = "ab" * 32
+    planted_file(f"images/ab/{seen}{checksum}.jpg")(home)
     sql(
         home,
         "INSERT INTO decisions (product_id, action, state_before, state_after, image_sha256, "
-        "reviewer, note, request_key, decided_at) VALUES (1, 'keep', 'open', 'kept', 'ab12', "
+        "reviewer, note, request_key, decided_at) VALUES (1, 'keep', 'open', 'kept', :seen, "
         "'Ana', '', 'key', '2026-11-23 08:00:00')",
+        seen=seen,
     )
     assert unwell(found(home)) == {}
 

@@ -27,7 +27,7 @@ from catalog_ai.services.catalogue import Catalogue, revision
 from catalog_ai.services.crew import Batch, Crew
 from catalog_ai.services.ingest import IngestReport, Wishes, embed_missing, ingest, read_categories
 from catalog_ai.services.locking import one_at_a_time
-from catalog_ai.services.photos import ensure_thumbnail
+from catalog_ai.services.photos import checksum_of, ensure_thumbnail, named_after
 from catalog_ai.services.preparing import Prepared
 from catalog_ai.services.retrying import try_again
 from catalog_ai.services.training import register
@@ -258,7 +258,7 @@ def test_one_clean_copy_of_each_photo_stays(shop: Catalogue, tmp_path: Path) -> 
     for sku in ("large", "small"):
         row = product(shop, sku)
         stored = shop.settings.home / row.stored_image
-        assert stored.stem == row.image_sha256
+        assert named_after(stored) == (row.image_sha256, checksum_of(stored.read_bytes()))
         assert b"secret" not in stored.read_bytes()
         assert max(decode(stored.read_bytes()).shape) <= 800
     untouched = shop.settings.home / product(shop, "small").stored_image

@@ -9,32 +9,35 @@ from catalog_ai.errors import PhotoError
 from catalog_ai.images import decode, read_photo
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.checks.finding import Finding, Tally, note, ok, problem
+from catalog_ai.services.photos import checksum_of, is_there, named_after
 from db.engine import read
 from db.queries import health
 from db.queries.health import PhotoNames
 
 HOUR = 3600.0  # seconds; what is younger may belong to a run at work
 _PAGE = 1000
+_LISTED = 10_000  # damaged files that are named one by one
 
 
 def stored_copies(catalogue: Catalogue, deep: bool) -> Finding:
-    """Whether the stored copy of every photo is there."""
+    """Whether the stored copy of every photo is there, and not empty."""
     count, gone = _missing(catalogue, lambda photo: photo.stored_image)
     if gone.count:
         return problem(
-            f"{gone.count:,} of {count:,} stored photos are missing",
-            "restore them from a backup made with --photos, or deliver these photos again",
+            f"{gone.count:,} of {count:,} stored photos are missing or empty",
+            "deliver these photos again: what is lacking is stored anew; or bring the files back "
+            "from a backup made with --photos",
             gone.examples,
         )
     return ok(f"{count:,} stored photos are there")
 
 
 def thumbnails(catalogue: Catalogue, deep: bool) -> Finding:
-    """Whether every thumbnail is there."""
+    """Whether every thumbnail is there, and not empty."""
     count, gone = _missing(catalogue, lambda photo: photo.thumbnail)
     if gone.count:
         return note(
-            f"{gone.count:,} of {count:,} thumbnails are missing",
+            f"{gone.count:,} of {count:,} thumbnails are missing or empty",
             "nothing to do: each is drawn again when it is shown",
             gone.examples,
         )
@@ -50,7 +53,7 @@ def orphans(catalogue: Catalogue, deep: bool) -> Finding:
         for file in files:
             count += 1
             name = file.relative_to(home).as_posix()
-            if name not in named and file.stem not in seen and _is_old(file):
+            if name not in named and named_after(file)[0] not in seen and _is_old(file):
                 left.add(name)
     if left.count:
         return note(
@@ -80,18 +83,23 @@ def half_written(catalogue: Catalogue, deep: bool) -> Finding:
 
 
 def decodable(catalogue: Catalogue, deep: bool) -> Finding:
-    """Whether every file in images/ decodes to its last pixel, and none is there twice."""
+    """Whether every file in images/ is what was stored and decodes whole, and none is there twice.
+
+    Names of earlier versions have no checksum: these are only decoded.
+    """
     broken, twice = Tally(), Tally()
+    damaged: list[str] = []
     count, met = 0, set()
     for _, files in _groups(catalogue.settings.images):
         for file in files:
             count += 1
             name = file.relative_to(catalogue.settings.home).as_posix()
             try:
-                data = read_photo(file)
+                data = _as_stored(file)
                 decode(data)
             except PhotoError as error:
                 broken.add(f"{name}: {error.reason}")
+                damaged += [name] if len(damaged) < _LISTED else []
                 continue
             content = hashlib.sha256(data).digest()[:8]
             if content in met:
@@ -99,17 +107,27 @@ def decodable(catalogue: Catalogue, deep: bool) -> Finding:
             met.add(content)
     if broken.count:
         return problem(
-            f"{broken.count:,} of {count:,} files in images/ cannot be decoded",
-            "restore them from a backup made with --photos, or deliver these photos again",
+            f"{broken.count:,} of {count:,} files in images/ are damaged",
+            "delete these files (--json FILE names them all) and deliver their photos again: they "
+            "are stored anew; or put copies from a backup made with --photos in their place",
             broken.examples,
+            files=damaged,
         )
     if twice.count:
         return note(
-            f"{count:,} files in images/ decode whole, {twice.count:,} are the same as another",
+            f"{count:,} files in images/ are whole, {twice.count:,} are the same as another",
             "nothing to do: photos that differed in their metadata only are kept once each",
             twice.examples,
         )
-    return ok(f"{count:,} files in images/ decode whole, no two are the same")
+    return ok(f"{count:,} files in images/ are whole, no two are the same")
+
+
+def _as_stored(file: Path) -> bytes:
+    """Return a stored copy's bytes. Raises `PhotoError` where they are not those it is named by."""
+    data, checksum = read_photo(file), named_after(file)[1]
+    if checksum and checksum != checksum_of(data):
+        raise PhotoError("damaged", "it is not what was stored")
+    return data
 
 
 def _missing(catalogue: Catalogue, name: Callable[[PhotoNames], str]) -> tuple[int, Tally]:
@@ -117,7 +135,7 @@ def _missing(catalogue: Catalogue, name: Callable[[PhotoNames], str]) -> tuple[i
     count, gone = 0, Tally()
     for photo in _photos(catalogue):
         count += 1
-        if not (catalogue.settings.home / name(photo)).is_file():
+        if not is_there(catalogue.settings.home / name(photo)):
             gone.add(name(photo))
     return count, gone
 
@@ -147,7 +165,7 @@ def _groups(images: Path) -> Iterator[tuple[str, list[Path]]]:
         if path.is_dir():
             yield path.name, sorted(file for file in path.glob("*") if file.name[0] != ".")
         elif path.name[0] != ".":
-            yield path.stem, [path]
+            yield named_after(path)[0], [path]
 
 
 def _is_old(path: Path) -> bool:

@@ -13,8 +13,9 @@ STATES = (OK, NOTE, PROBLEM)
 class Finding:
     """One check's outcome: `state` is one of `STATES`, `advice` says what to do about it.
 
-    `examples` are the first few of what is not well: files, products, models, jobs. A check leaves
-    `name` empty: the list of checks in `services.checking` gives it.
+    `examples` are the first few of what is not well: files, products, models, jobs; `files` are all
+    of them, up to 10,000, where they are to be deleted one by one. A check leaves `name` empty: the
+    list of checks in `services.checking` gives it.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Finding:
     sentence: str
     advice: str = ""
     examples: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
 
 
 class Tally:
@@ -48,6 +50,8 @@ def note(sentence: str, advice: str, examples: Sequence[str] = ()) -> Finding:
     return Finding("", NOTE, sentence, advice, tuple(examples[:EXAMPLES]))
 
 
-def problem(sentence: str, advice: str, examples: Sequence[str] = ()) -> Finding:
+def problem(
+    sentence: str, advice: str, examples: Sequence[str] = (), *, files: Sequence[str] = ()
+) -> Finding:
     """Something is wrong, and `advice` says what to do about it."""
-    return Finding("", PROBLEM, sentence, advice, tuple(examples[:EXAMPLES]))
+    return Finding("", PROBLEM, sentence, advice, tuple(examples[:EXAMPLES]), tuple(files))
