@@ -1,8 +1,9 @@
 """Products that left the feed are hidden, never deleted; they come back when it has them again."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
+from catalog_ai.data.delivery.intended import intended_skus, of_any_product
 from catalog_ai.data.sources import Source
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.reporting import IngestReport, run_item
@@ -21,14 +22,13 @@ def retire_missing(
     """Hide what `source` no longer has, and say so in `report`.
 
     A delivery that lacks half of the catalogue is more likely cut short than meant: then nothing is
-    hidden, unless `wishes` say "any". A row that cannot be read may be of any product: then nothing
-    is hidden at all.
+    hidden, unless `wishes` say "any". A row or a folder that cannot be read may hold any product:
+    then nothing is hidden at all. What was delivered and refused is not gone.
     """
-    unread = sum(problem.code == "bad_row" for problem in source.problems)
-    if unread:
-        report.message = f"{unread:,} rows cannot be read, so no product was hidden: repair them"
+    if unread := of_any_product(source):
+        report.message = _unread_sentence(unread)
         return
-    delivered = {item.sku for item in source.items} | set(source.unusable)
+    delivered = intended_skus(source)
     gone = [(number, sku) for number, sku in _in_the_feed(catalogue) if sku not in delivered]
     with read(catalogue.engine) as session:
         total = products.count(session)
@@ -51,6 +51,14 @@ def retire_missing(
             run_commands.add_items(session, report.run_id, items)
             report.retired += len(part)
             report.store_counts(session)
+
+
+def _unread_sentence(unread: Mapping[str, int]) -> str:
+    said = [f"{count:,} {kind}{'' if count == 1 else 's'}" for kind, count in unread.items()]
+    return (
+        f"{' and '.join(said)} cannot be read, so no product was hidden: repair what could not be "
+        "used, then run it again"
+    )
 
 
 def _in_the_feed(catalogue: Catalogue) -> Iterator[tuple[int, str]]:

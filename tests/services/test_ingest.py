@@ -394,7 +394,7 @@ def test_a_row_that_cannot_be_read_may_be_of_any_product(shop: Catalogue, tmp_pa
     (folder / "manifest.csv").write_text("image,label\na,hat\nb,hat\nc,hat,too,many\n")
     report = ingest(shop, folder, wishes=Wishes(retire_missing="any"))
     assert report.retired == 0
-    assert "1 rows cannot be read" in report.message
+    assert "1 row cannot be read, so no product was hidden" in report.message
 
 
 def test_a_photo_tried_again_is_read_as_its_delivery_was(shop: Catalogue, tmp_path: Path) -> None:
