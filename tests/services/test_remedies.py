@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from catalog_ai.data.delivery import problems, walk
+from catalog_ai.data.delivery.items import Problem
 from catalog_ai.errors import UsageError
 from catalog_ai.services import jobs, runs
 from catalog_ai.services.catalogue import Catalogue
@@ -104,7 +105,7 @@ def test_what_has_to_be_renamed_is_not_found_by_its_old_name() -> None:
     "problem",
     [problems.link("a.jpg"), problems.special_file("a.jpg"), problems.unreadable("hats", "no")],
 )
-def test_what_keeps_its_name_can_be_tried(problem: problems.Problem) -> None:
+def test_what_keeps_its_name_can_be_tried(problem: Problem) -> None:
     assert remedy(problem.code, problem.image, problem.reason) == ""
 
 
