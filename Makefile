@@ -47,7 +47,7 @@ bench: $(INSTALLED_DEV) ## Print every measured figure beside its baseline (abou
 	  for name in models ingest article losses label_errors oddity twins; do $(BIN)/python -m benchmarks.$$name; done; else \
 	  echo "The article's figures need its photos: CATALOG_TEST_PHOTOS=/path/to/them make bench"; fi
 
-reliability: $(INSTALLED_DEV) ## Kill, fill up and crowd the catalogue, and print what was lost (about a quarter of an hour)
+reliability: $(INSTALLED_DEV) ## Kill, fill up, crowd and mislead the catalogue, and print every figure (about half an hour)
 	@CATALOG_RELIABILITY=full $(BIN)/python -m pytest tests/reliability
 
 $(INSTALLED): requirements.txt | .venv

@@ -1,8 +1,11 @@
 """What `make` and `.ci/run` do, with a Python that only writes down what it is asked."""
 
+import ast
 import os
+import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -138,6 +141,83 @@ def test_bench_measures_on_the_photos_where_there_are_some(project: Project) -> 
     assert project.make("bench", CATALOG_TEST_PHOTOS="/photos").returncode == 0
     names = ("models", "ingest", "article", "losses", "label_errors", "oddity", "twins")
     assert project.calls()[-7:] == [f"-m benchmarks.{name}" for name in names]
+
+
+# Each row of docs/reliability.md, by how it begins → the test that prints its figure.
+FIGURES = {
+    "`kill -9` anywhere in an ingest": "test_kills.py::test_a_killed_ingest_is_carried_on",
+    "work done again after a kill": "test_kills.py::test_a_killed_ingest_is_carried_on",
+    "processes of a killed ingest": "test_kills.py::test_a_killed_ingest_is_carried_on",
+    "an ingest, reviewers and readers": "test_at_once.py::test_an_ingest_reviewers_and_readers",
+    "the same with a rollback journal": "test_at_once.py::test_an_ingest_reviewers_and_readers",
+    "labels rebuilt from the log": "test_at_once.py::test_an_ingest_reviewers_and_readers",
+    "eight reviewers, one product": "test_at_once.py::test_one_of_eight_reviewers_wins",
+    "ten clicks at once": "test_at_once.py::test_ten_clicks_are_one_decision",
+    "20 starts at once": "test_starts.py::test_of_many_starts_one_works",
+    "a full disk": "test_disk.py::test_a_disk_that_fills_up_stops_the_ingest",
+    "read-only, no database": "test_disk.py::test_a_database_of_a_later_version",
+    "SIGTERM, SIGINT": "test_signals.py::test_a_signal_ends_the_run",
+    "a signal at any moment": "test_signals.py::test_a_signal_at_any_moment",
+    "decoders that die or hang": "test_decoders.py::test_a_decoder_that_dies_or_hangs",
+    "photos still being copied": "test_copying.py::test_a_photo_still_being_copied",
+    "odd and hostile photos": "test_odd_photos.py::test_every_odd_photo_gets_its_verdict",
+    "photos held any way": "test_pixels.py::test_a_photo_has_one_vector",
+    "PNGs of 16 bits": "test_pixels.py::test_16_bits_are_scaled",
+    "manifests of random bytes": "test_manifests.py::test_random_manifests_are_read_or_refused",
+    "paths that lead out of": "test_manifests.py::test_no_path_in_a_manifest_opens_anything",
+    "activating a model": "test_activating.py::test_exactly_one_model_is_active",
+    "vectors of two models": "test_models.py::test_vectors_of_two_models_are_never_compared",
+    "weights from a stranger": "test_models.py::test_weights_from_a_stranger_are_refused",
+}
+
+
+def test_reliability_reaches_a_test_for_every_figure(project: Project) -> None:
+    assert "CATALOG_RELIABILITY=full" in project.make("--dry-run", "reliability").stdout
+    project.make("reliability")
+    module, *asked = project.calls()[-1].removeprefix("-m ").split()
+    assert module == "pytest"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--collect-only", *asked],
+        cwd=PROJECT_ROOT,
+        env=os.environ | {"CATALOG_RELIABILITY": "full"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    collected = done.stdout.splitlines()
+    for figure, test in FIGURES.items():
+        reached = [name for name in collected if f"/{test}" in name]
+        assert reached, figure
+        path, name = re.split(r"::|\[", reached[0])[:2]
+        assert _says_a_figure((PROJECT_ROOT / path).read_text(), name), f"{name} prints nothing"
+
+
+def _says_a_figure(source: str, name: str) -> bool:
+    (test,) = (
+        node
+        for node in ast.parse(source).body
+        if isinstance(node, ast.FunctionDef) and node.name == name
+    )
+    calls = (node.func for node in ast.walk(test) if isinstance(node, ast.Call))
+    return any(isinstance(called, ast.Name) and called.id == "figure" for called in calls)
+
+
+def test_every_row_of_the_reliability_tables_has_its_figure() -> None:
+    rows = _first_cells((PROJECT_ROOT / "docs/reliability.md").read_text())
+    told = {row: [figure for figure in FIGURES if row.startswith(figure)] for row in rows}
+    assert all(len(figures) == 1 for figures in told.values()), told
+    assert {figure for figures in told.values() for figure in figures} == set(FIGURES)
+    _, _, below = (PROJECT_ROOT / "README.md").read_text().partition("What must never happen")
+    shown = _first_cells(below.partition("\n\nFinding")[0])
+    assert len(shown) >= 16
+    for about in ("EXIF", "16 bits", "manifests of random bytes", "paths", "two models", "weights"):
+        assert any(about in cell for cell in shown), about
+
+
+def _first_cells(text: str) -> list[str]:
+    """Return the first cell of each row below a table's head."""
+    rows = re.findall(r"^\| ([^|]+) \|", text, re.MULTILINE)
+    return [cell.strip() for cell in rows if cell.strip() not in {"figure", "---", ""}]
 
 
 @pytest.mark.parametrize("photos", [True, False])

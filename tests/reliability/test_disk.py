@@ -75,17 +75,23 @@ def test_a_disk_that_fills_up_stops_the_ingest_between_two_groups(
     )
 
 
-def test_a_database_that_may_not_be_written(home: Path, original: Path) -> None:
+def test_a_database_that_may_not_be_written(
+    home: Path, original: Path, figure: Callable[[str], None]
+) -> None:
     (home / "catalog.db").chmod(0o444)
     refused(_with_rights(home, original), "may not be written")
+    figure("database read-only: 'may not be written', exit 74")
 
 
-def test_a_folder_that_may_not_be_written(home: Path, original: Path) -> None:
+def test_a_folder_that_may_not_be_written(
+    home: Path, original: Path, figure: Callable[[str], None]
+) -> None:
     home.chmod(0o555)
     try:
         refused(_with_rights(home, original), "may not be written")
     finally:
         home.chmod(0o755)
+    figure("folder read-only: 'may not be written', exit 74")
 
 
 def _with_rights(home: Path, original: Path) -> Ended:
@@ -95,22 +101,29 @@ def _with_rights(home: Path, original: Path) -> Ended:
         pytest.skip(f"run by an administrator who cannot give up his rights: {error}")
 
 
-def test_a_file_that_is_no_database(home: Path, original: Path) -> None:
+def test_a_file_that_is_no_database(
+    home: Path, original: Path, figure: Callable[[str], None]
+) -> None:
     (home / "catalog.db").write_bytes(b"this is no database " * 1000)
     refused(Child(home, REAL_INGEST, original / "in").end(), "is not a catalogue")
+    figure("no database at all: 'is not a catalogue', exit 74")
 
 
-def test_a_damaged_database(home: Path, original: Path) -> None:
+def test_a_damaged_database(home: Path, original: Path, figure: Callable[[str], None]) -> None:
     with (home / "catalog.db").open("r+b") as file:
         size = file.seek(0, 2)
         file.seek(4096)
         file.write(b"\xff" * (size - 4096))
     refused(Child(home, REAL_INGEST, original / "in").end(), "is damaged")
+    figure("database damaged: 'is damaged', exit 74")
 
 
-def test_a_database_of_a_later_version(home: Path, original: Path) -> None:
+def test_a_database_of_a_later_version(
+    home: Path, original: Path, figure: Callable[[str], None]
+) -> None:
     with sql(home) as database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
     refused(Child(home, REAL_INGEST, original / "in").end(), "a later version")
     with sql(home) as database:
         assert database.execute("SELECT count(*) FROM products").fetchone() == (32,)
+    figure("database of a later version: 'a later version', exit 74, its rows as they were")
