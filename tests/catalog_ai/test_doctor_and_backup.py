@@ -69,6 +69,21 @@ def test_a_note_is_no_failure_and_a_problem_is_one(
     assert "1 problems, 1 notes" in shown
 
 
+def test_damaged_photos_are_named_one_by_one(
+    catalogue: Catalogue, with_model: Seeded, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    damaged = sorted(catalogue.settings.images.glob("*/*.jpg"))[:7]
+    for photo in damaged:
+        photo.write_bytes(photo.read_bytes()[:-100])
+    target = tmp_path / "found.json"
+    assert code(doctor.main) == 0
+    assert code(doctor.main, "--deep", "--json", str(target)) == 1
+    assert "problem  photos decode: 7 of 24 files in images/ are damaged" in capsys.readouterr().out
+    checks = {one["name"]: one for one in json.loads(target.read_text())["checks"]}
+    assert [catalogue.settings.home / name for name in checks["photos decode"]["files"]] == damaged
+    assert checks["stored photos"]["files"] == []
+
+
 def test_a_finding_is_one_line() -> None:
     found = Finding("photos", PROBLEM, "2 are gone", "look for them", ("a.jpg", "b.jpg"))
     assert doctor.line(found) == "problem  photos: 2 are gone (a.jpg, b.jpg); look for them"

@@ -232,3 +232,19 @@ def test_what_an_earlier_run_left_is_used_only_where_its_copy_is_there(
     assert found.square is not None
     assert found.photos == (photo,)
     assert is_there(settings.home / photo.stored)
+
+
+def test_the_model_is_not_asked_again_about_a_photo_that_it_knows(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    source = tmp_path / "in" / "a.jpg"
+    write_photo(source, COLOURS[0], size=(60, 80))
+    preparer = Preparer(catalogue.settings, source.parent, 32, {})
+    (photo,) = preparer([Order((str(source),))])[0].photos
+    order = Order((str(source),), photo.digest, {photo.digest: photo.stored})
+    known = preparer([order])[0]
+    assert (known.square, known.photos[0].stored) == (None, "")
+    (catalogue.settings.home / photo.stored).unlink()
+    lost = preparer([order])[0]
+    assert (lost.square, lost.photos) == (None, (photo,))
+    assert is_there(catalogue.settings.home / photo.stored)
