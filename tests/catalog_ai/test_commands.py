@@ -55,6 +55,7 @@ def test_an_error_is_one_sentence_and_a_code(capsys: pytest.CaptureFixture[str])
     [
         (ingest.main, [], 2),
         (ingest.main, ["--nonsense", "x"], 2),
+        (ingest.main, ["PHOTOS", "--categories", "/no/such/file"], 2),
         (train.main, ["--recipe", "huge", "--data", "PHOTOS"], 2),
         (train.main, [], 65),
         (train.main, ["--data", "PHOTOS", "--classes", "coat,scarf"], 65),
