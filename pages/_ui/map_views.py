@@ -109,12 +109,7 @@ def figure(
             meta=name,
             hovertemplate="%{text}<br>%{meta}<extra></extra>",
         )
-    layout = _layout(map_picture.bounds(view.x, view.y), picture)
-    # As long as places are the same, the part that one has zoomed in on stays; and as long as the
-    # groups are, those that were taken away.
-    layout["uirevision"] = f"{view.version} {view.created_at}"
-    layout["legend"]["uirevision"] = repr([coloured.names[code] for code in shown])
-    drawn.update_layout(**layout)
+    drawn.update_layout(**_layout(map_picture.bounds(view.x, view.y), picture))
     return drawn
 
 
