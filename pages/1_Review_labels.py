@@ -39,12 +39,12 @@ def show_desk(catalogue: Catalogue) -> None:
     if not st.session_state.pop(_WHOLE, False):
         drawn.reverse()
     try:
+        frame.show_worker(catalogue)
         with cache.one_look(catalogue):
             show_if_ready(catalogue)
             for container, draw in drawn:
                 with container:
                     draw(catalogue)
-        frame.show_worker(catalogue)
     except CatalogError as error:
         frame.stop(error)
 

@@ -17,6 +17,7 @@ from pathlib import Path, PurePosixPath
 
 from catalog_ai.errors import DatabaseError
 from catalog_ai.services.checks.finding import Tally
+from catalog_ai.services.photos import checksum_of, named_after
 
 FOLDERS = ("images", "models")
 _REBUILT = ".onnx"  # written again from the weights when missing
@@ -71,13 +72,13 @@ def read_list(path: Path) -> Iterator[tuple[int, str]]:
 def hand_over(files_list: Path, source: Path, target: Path, *, renewing: bool = False) -> Handed:
     """Bring the files of a list from one folder to another; what is there already stays.
 
-    But when `renewing` it does not where `source` has a newer one: it was stored anew, since what
-    was there, perhaps the same file by hard link, was damaged.
+    But when `renewing` it does not where `source` has what was stored and the target has not: it
+    was stored anew, since what was there, perhaps the same file by hard link, was damaged.
     """
     handed = Handed()
     for size, name in read_list(files_list):
         is_there = _size(target / name) == size
-        if is_there and not (renewing and _is_newer(source / name, target / name)):
+        if is_there and not (renewing and _is_repaired(source / name, target / name)):
             handed.there += 1
         elif _size(source / name) != size:
             handed.missing.add(name)
@@ -143,6 +144,17 @@ def _size(path: Path) -> int | None:
     """Return the bytes of a regular file, None for anything else."""
     found = _regular(path)
     return None if found is None else found.st_size
+
+
+def _is_repaired(path: Path, other: Path) -> bool:
+    """Whether a stored copy is what its name says, and an older one is not."""
+    checksum = named_after(path)[1]
+    return (
+        bool(checksum)
+        and _is_newer(path, other)
+        and checksum_of(other.read_bytes()) != checksum
+        and checksum_of(path.read_bytes()) == checksum
+    )
 
 
 def _is_newer(path: Path, other: Path) -> bool:

@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
-from catalog_ai.data.delivery.intended import intended_skus, of_any_product
+from catalog_ai.data.delivery.intended import intended_skus, of_any_product, refused_places
+from catalog_ai.data.delivery.walk import stem
 from catalog_ai.data.sources import Source
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.reporting import IngestReport, run_item
@@ -28,8 +29,12 @@ def retire_missing(
     if unread := of_any_product(source):
         report.message = _unread_sentence(unread)
         return
-    delivered = intended_skus(source)
-    gone = [(number, sku) for number, sku in _in_the_feed(catalogue) if sku not in delivered]
+    delivered, refused = intended_skus(source), refused_places(source)
+    gone = [
+        (number, sku)
+        for number, sku, image in _in_the_feed(catalogue)
+        if sku not in delivered and stem(image) not in refused
+    ]
     with read(catalogue.engine) as session:
         total = products.count(session)
     if wishes.retire_missing != "any" and 2 * len(gone) > total:
@@ -61,11 +66,11 @@ def _unread_sentence(unread: Mapping[str, int]) -> str:
     )
 
 
-def _in_the_feed(catalogue: Catalogue) -> Iterator[tuple[int, str]]:
+def _in_the_feed(catalogue: Catalogue) -> Iterator[tuple[int, str, str]]:
     last = 0
     while True:
         with read(catalogue.engine) as session:
-            rows = products.skus_in_the_feed(session, after_id=last)
+            rows = products.in_the_feed_by_id(session, after_id=last)
         if not rows:
             return
         yield from rows

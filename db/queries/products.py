@@ -120,17 +120,17 @@ def further_photos(
     return {product_id: tuple(rows) for product_id, rows in photos.items()}
 
 
-def skus_in_the_feed(
+def in_the_feed_by_id(
     session: Session, *, after_id: int = 0, limit: int = 10_000
-) -> list[tuple[int, str]]:
-    """Return (id, SKU) of products that are not retired, by id."""
+) -> list[tuple[int, str, str]]:
+    """Return (id, SKU, main photo relative to the source) of products not retired, by id."""
     query = (
-        select(Product.id, Product.sku)
+        select(Product.id, Product.sku, Product.image_path)
         .where(in_the_feed(), Product.id > after_id)
         .order_by(Product.id)
         .limit(limit)
     )
-    return [(found.id, found.sku) for found in session.execute(query)]
+    return [(found.id, found.sku, found.image_path) for found in session.execute(query)]
 
 
 def refused_photos(session: Session, decoder_version: int) -> dict[str, tuple[str, str]]:

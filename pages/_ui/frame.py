@@ -65,12 +65,14 @@ def show_worker(catalogue: Catalogue) -> None:
     """Say in the sidebar whether a worker is running and what waits for it."""
     worker = jobs.worker_status(catalogue)
     with st.sidebar:
+        st.empty()  # a fragment may write here only where it did when the whole page was drawn
         if worker.running:
             waiting = f" · {worker.queued} waiting" if worker.queued else ""
             st.caption(f":material/check_circle: Worker running{waiting}")
         elif worker.queued:
+            jobs_wait = viewmodels.count(worker.queued, "job waits", "jobs wait")
             st.caption(
-                f":material/pause_circle: No worker is running; {worker.queued} jobs wait. "
+                f":material/pause_circle: No worker is running; {jobs_wait}. "
                 "Start one: `python -m catalog_ai.worker`"
             )
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from playwright.sync_api import Page, expect
 from sqlalchemy import delete, select, update
 
-from catalog_ai.services import batching, review
+from catalog_ai.services import batching, jobs, review
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.review import Filter
 from db.engine import read, write
@@ -271,6 +271,21 @@ def test_an_open_desk_says_that_labels_have_yet_to_be_judged(
     page.keyboard.press("q")
     expect(page.get_by_text("The worker has not looked for wrong labels yet.")).to_be_visible()
     expect(page.get_by_text("Nothing is left here.")).to_have_count(0)
+
+
+def test_an_open_desk_says_that_something_waits_for_a_worker(
+    page: Page, dashboard: str, catalogue: Catalogue
+) -> None:
+    errors = note_errors(page)
+    page.goto(f"{dashboard}/Review_labels")
+    name(page, "Ana")
+    expect(page.get_by_text("No worker is running")).to_have_count(0)
+    jobs.enqueue(catalogue, "assess")
+    decide(page, "q")
+    expect(page.get_by_text("No worker is running; 1 job waits.")).to_be_visible()
+    decide(page, "q")
+    settled(page, "Review labels")
+    assert not errors
 
 
 def test_what_is_stored_for_long_says_so(page: Page, dashboard: str, catalogue: Catalogue) -> None:

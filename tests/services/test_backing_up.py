@@ -9,11 +9,13 @@ import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pysqlite3.dbapi2 as sqlite
 import pytest
+from sqlalchemy import update
 
 from catalog_ai.config import PROJECT_ROOT, settings
 from catalog_ai.errors import BusyError, DatabaseError, NewerSchemaError, UsageError
@@ -22,7 +24,7 @@ from catalog_ai.services.backing_up import Created, create_backup
 from catalog_ai.services.backup_records import find_backup, list_backups
 from catalog_ai.services.catalogue import Catalogue, open_catalogue, status
 from catalog_ai.services.locking import only_one
-from catalog_ai.services.photos import write_whole
+from catalog_ai.services.photos import checksum_of, write_whole
 from catalog_ai.services.restoring import restore_backup
 from db.engine import write
 from db.schema import Embedding, Product
@@ -190,13 +192,25 @@ def test_photos_are_listed_and_kept_once_for_all_backups(
     assert (home / "backups" / "files" / photo.relative_to(home)).samefile(photo)
 
 
+def named_by_its_bytes(catalogue: Catalogue) -> Path:
+    """Give a stored photo the name that it has today, and return it."""
+    old = next(catalogue.settings.home.glob("images/*/*.jpg"))
+    data = old.read_bytes()
+    photo = old.with_name(f"{sha256(data).hexdigest()}-{checksum_of(data)}.jpg")
+    old.rename(photo)
+    names = [path.relative_to(catalogue.settings.home).as_posix() for path in (old, photo)]
+    with write(catalogue.engine, touches=("products",)) as session:
+        change = update(Product).where(Product.stored_image == names[0])
+        session.execute(change.values(stored_image=names[1]))
+    return photo
+
+
 def test_a_photo_that_was_stored_anew_takes_the_place_of_the_damaged_one(
     catalogue: Catalogue, seeded: Seeded
 ) -> None:
     """Damage reaches the backup by the hard link; what is stored anew has another file's number."""
-    home = catalogue.settings.home
+    home, photo = catalogue.settings.home, named_by_its_bytes(catalogue)
     create_backup(catalogue.settings, photos=True)
-    photo = next(home.glob("images/*/*.jpg"))
     kept, whole = home / "backups" / "files" / photo.relative_to(home), photo.read_bytes()
     photo.write_bytes(whole[:-1] + b"?")
     assert kept.read_bytes() != whole
@@ -205,6 +219,20 @@ def test_a_photo_that_was_stored_anew_takes_the_place_of_the_damaged_one(
     handed = create_backup(catalogue.settings, photos=True).handed
     assert handed is not None
     assert (handed.linked, handed.there) == (1, 23)
+    assert kept.read_bytes() == whole
+
+
+def test_a_damaged_photo_never_takes_the_place_of_a_whole_one(
+    catalogue: Catalogue, seeded: Seeded
+) -> None:
+    home, photo = catalogue.settings.home, named_by_its_bytes(catalogue)
+    create_backup(catalogue.settings, photos=True)
+    kept, whole = home / "backups" / "files" / photo.relative_to(home), photo.read_bytes()
+    photo.unlink()
+    write_whole(photo, whole[:-1] + b"?")  # as a bad copy of the whole home would be: newer
+    handed = create_backup(catalogue.settings, photos=True).handed
+    assert handed is not None
+    assert (handed.linked, handed.there) == (0, 24)
     assert kept.read_bytes() == whole
 
 

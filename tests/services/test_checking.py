@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import text
 
 from catalog_ai.config import Settings, settings
-from catalog_ai.errors import DatabaseError
+from catalog_ai.errors import DatabaseError, PhotoError
 from catalog_ai.services.catalogue import Catalogue, open_catalogue
 from catalog_ai.services.checking import (
     NOTE,
@@ -25,7 +25,7 @@ from catalog_ai.services.checking import (
     check,
     open_as_found,
 )
-from catalog_ai.services.checks import database, outputs
+from catalog_ai.services.checks import database, files, outputs
 from catalog_ai.services.locking import one_at_a_time, only_one
 from db import engine as db_engine
 from db.errors import StorageError
@@ -487,3 +487,17 @@ def test_a_stored_photo_is_named_by_its_product(home: Path) -> None:
     assert unwell(found(home)) == {}
     sql(home, "DELETE FROM product_photos")
     assert unwell(found(home)) == {"other photos": NOTE}
+
+
+def test_what_cannot_be_read_is_not_taken_for_damaged(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A network disk that hiccups must not have healthy photos deleted."""
+
+    def refuse(path: Path) -> bytes:
+        raise PhotoError("unreadable", "Input/output error")
+
+    monkeypatch.setattr(files, "read_photo", refuse)
+    said = found(home, deep=True)["photos decode"]
+    assert said.state == PROBLEM and not said.files
+    assert "could not be read" in said.sentence and "delete nothing" in said.advice

@@ -54,7 +54,7 @@ def tried(shop: Catalogue, item: runs.RunItemView) -> dict[str, Any]:
 
 def skus(shop: Catalogue) -> set[str]:
     with read(shop.engine) as session:
-        return {sku for _, sku in products.skus_in_the_feed(session, after_id=0)}
+        return {sku for _, sku, _ in products.in_the_feed_by_id(session, after_id=0)}
 
 
 @pytest.mark.parametrize("code", ROWS)

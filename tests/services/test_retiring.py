@@ -129,3 +129,21 @@ def test_a_sku_that_cannot_be_kept_may_be_any(shop: Catalogue, tmp_path: Path) -
     (folder / "manifest.csv").write_text(f"sku,image\nS-a,a\nS-b,b\n{'S-c' * 99},c\n")
     report = hide(shop, folder)
     assert (report.retired, report.message[:20]) == (0, "1 SKU cannot be read")
+
+
+def test_a_photo_that_moved_and_is_then_refused_keeps_its_product(
+    shop: Catalogue, tmp_path: Path
+) -> None:
+    """It kept a SKU that its place does not tell any more."""
+    root = tmp_path / "in"
+    for place, name in enumerate(("dress/001", "hat/001", "hat/002", "hat/003", "hat/004")):
+        write_photo(root / f"{name}.jpg", size=(60 + place, 80))
+    ingest(shop, root)
+    (root / "hat" / "001.jpg").unlink()
+    hide(shop, root)
+    (root / "skirt").mkdir()
+    (root / "dress" / "001.jpg").rename(root / "skirt" / "001.jpg")
+    ingest(shop, root)
+    (root / "skirt" / "001.jpg").rename(root / "skirt" / "001.gif")
+    report = hide(shop, root)
+    assert (report.retired, len(report.quarantined), in_the_shop(shop)) == (0, 1, 4)

@@ -20,8 +20,18 @@ def intended_skus(source: Source) -> set[str]:
     refused = list(source.unusable)
     if source.kind != "manifest":
         refused += [problem.image for problem in source.problems]
-    skus = {item.sku for item in source.items}
+    skus = {item.sku for item in source.items} | set(source.unusable)
     return skus.union(chain.from_iterable(map(_would_be, refused)))
+
+
+def refused_places(source: Source) -> set[str]:
+    """Return the paths of a folder's refused entries, without their endings.
+
+    A product whose photo lay there is meant, whatever its SKU: one that moved kept its own.
+    """
+    if source.kind == "manifest":
+        return set()
+    return {place for one in source.problems for place in _without_ending(one.image)}
 
 
 def of_any_product(source: Source) -> Counter[str]:
@@ -46,5 +56,9 @@ def _would_be(image: str) -> Iterator[str]:
     parts = image.split("/")
     for depth in _DEPTHS:
         name = "/".join(parts[-depth:])
-        yield clean_sku(stem(name))
-        yield clean_sku(name[: len(name) - len(ending(name))])
+        yield from map(clean_sku, _without_ending(name))
+
+
+def _without_ending(name: str) -> tuple[str, str]:
+    """Return a name without the ending of a photo, and without any."""
+    return stem(name), name[: len(name) - len(ending(name))]

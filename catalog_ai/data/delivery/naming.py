@@ -69,7 +69,9 @@ def _skus(name: str, places: Sequence[str], held: Sequence[Named]) -> dict[str, 
     if len(places) == 1 and new:
         # Nothing else is called so: where the catalogue has one such product, the photo has moved.
         moved = [one.sku for one in held if one.in_the_feed]
-        return {new[0]: moved[0] if len(moved) == 1 else name}
+        if len(moved) == 1:
+            return {new[0]: moved[0]}
+        return _longer(new, set(moved)) if name in moved else {new[0]: name}
     return found | _longer(new, set(found.values()))
 
 

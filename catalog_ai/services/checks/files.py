@@ -16,6 +16,7 @@ from db.queries.health import PhotoNames
 
 HOUR = 3600.0  # seconds; what is younger may belong to a run at work
 _PAGE = 1000
+_UNREAD = ("unreadable", "still_copying")  # says nothing of what the file holds
 _LISTED = 10_000  # damaged files that are named one by one
 
 
@@ -87,7 +88,7 @@ def decodable(catalogue: Catalogue, deep: bool) -> Finding:
 
     Names of earlier versions have no checksum: these are only decoded.
     """
-    broken, twice = Tally(), Tally()
+    broken, twice, unread = Tally(), Tally(), Tally()
     damaged: list[str] = []
     count, met = 0, set()
     for _, files in _groups(catalogue.settings.images):
@@ -98,6 +99,9 @@ def decodable(catalogue: Catalogue, deep: bool) -> Finding:
                 data = _as_stored(file)
                 decode(data)
             except PhotoError as error:
+                if error.code in _UNREAD:
+                    unread.add(f"{name}: {error.reason}")
+                    continue
                 broken.add(f"{name}: {error.reason}")
                 damaged += [name] if len(damaged) < _LISTED else []
                 continue
@@ -112,6 +116,12 @@ def decodable(catalogue: Catalogue, deep: bool) -> Finding:
             "are stored anew; or put copies from a backup made with --photos in their place",
             broken.examples,
             files=damaged,
+        )
+    if unread.count:
+        return problem(
+            f"{unread.count:,} of {count:,} files in images/ could not be read",
+            "delete nothing: see to the disk and to who may read it, then look again",
+            unread.examples,
         )
     if twice.count:
         return note(

@@ -40,6 +40,12 @@ def test_without_refused_entries_nothing_is_meant_but_the_items(tmp_path: Path) 
     assert intended_skus(read_source(tmp_path)) == {"a", "b"}
 
 
+def test_a_sku_that_looks_like_a_file_is_meant_as_it_is(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg")
+    (tmp_path / "manifest.csv").write_text("sku,image\nok,a.jpg\nred.jpg,red.jpg\n")
+    assert {"ok", "red.jpg"} <= intended_skus(read_source(tmp_path))
+
+
 def test_a_manifest_says_itself_what_is_meant(tmp_path: Path) -> None:
     touch(tmp_path, "a.jpg", "b.gif", "left.gif")
     (tmp_path / "c.jpg").symlink_to(tmp_path / "a.jpg")

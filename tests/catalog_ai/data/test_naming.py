@@ -60,6 +60,11 @@ def test_of_several_that_are_gone_none_is_taken_for_the_one_that_moved() -> None
     assert skus("skirt/001.jpg", known=known) == ["001"]
 
 
+def test_of_several_none_is_taken_over_by_a_newcomer() -> None:
+    known = [Named("red", "shoes/red.jpg"), Named("hats/red", "hats/red.jpg")]
+    assert skus("bags/red.jpg", known=known) == ["bags/red"]
+
+
 def test_what_is_hidden_has_not_moved() -> None:
     gone = Named("dress/001", "dress/001.jpg", in_the_feed=False)
     assert skus("skirt/001.jpg", known=[gone]) == ["001"]
