@@ -10,6 +10,7 @@ import hashlib
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event, text
+from sqlalchemy.orm import Session
 
 from db.errors import LockedError, StorageError
 
@@ -126,3 +127,13 @@ def sentence(error: Any) -> StorageError | None:
         if part in said:
             return StorageError(words)
     return StorageError(f"the database server cannot be reached: {_REACH}")
+
+
+def learn_sizes(session: Session, table: str) -> None:
+    """Let PostgreSQL count a table that has just grown by a lot; elsewhere do nothing.
+
+    It counts by itself a minute later: until then it takes the table for a small one, and what
+    compares its rows with each other goes through all of it once for each row.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text(f"ANALYZE {table}"))

@@ -17,6 +17,7 @@ from db.queries import batches, restorable
 from db.queries.batches import Pairs
 from db.queries.wanted import Filter
 from db.schema import Decision, LabelScore, Product, UtcDateTime
+from db.server import learn_sizes
 
 
 @dataclass(frozen=True)
@@ -143,3 +144,4 @@ def _of_product(signed: Signed) -> dict[str, Any]:
 
 def _insert(session: Session, values: dict[str, Any], rows: Select[Any]) -> None:
     session.execute(insert(Decision).from_select(list(values), rows, include_defaults=False))
+    learn_sizes(session, Decision.__tablename__)
