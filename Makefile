@@ -9,6 +9,8 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
 BESIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
+# Each of them computes alone: threads of several on the same cores wait for each other.
+ALONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 # Twice quiet: errors only. Once would print a warning for every package that a mirror lacks.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 
@@ -24,7 +26,7 @@ install-dev: $(INSTALLED_DEV) ## Install what tests and checks need besides
 
 test: $(INSTALLED_DEV) check ## Install what the tests need, check, and run them all
 	@.ci/chromium
-	@$(BIN)/python -m pytest $(BESIDE) --ignore tests/reliability --ignore tests/browser
+	@$(ALONE) $(BIN)/python -m pytest $(BESIDE) --ignore tests/reliability --ignore tests/browser
 	@$(BIN)/python -m pytest tests/reliability tests/browser # with nothing beside them: they time
 
 test-scale: $(INSTALLED_DEV) ## Install Ray besides, and test an ingest on a cluster of two processes
@@ -47,7 +49,7 @@ bench: $(INSTALLED_DEV) ## Print every measured figure beside its baseline (abou
 	  for name in models ingest article losses label_errors oddity twins; do $(BIN)/python -m benchmarks.$$name; done; else \
 	  echo "The article's figures need its photos: CATALOG_TEST_PHOTOS=/path/to/them make bench"; fi
 
-reliability: $(INSTALLED_DEV) ## Kill, fill up, crowd and mislead the catalogue, and print every figure (about half an hour)
+reliability: $(INSTALLED_DEV) ## Kill, fill up, crowd and mislead the catalogue, and print every figure (about twenty minutes)
 	@CATALOG_RELIABILITY=full $(BIN)/python -m pytest tests/reliability
 
 $(INSTALLED): requirements.txt | .venv

@@ -35,7 +35,7 @@ class Loop:
             self.catalogue,
             data=clothing,
             classes=ARTICLE_CLASSES,
-            epochs=4,
+            epochs=2,
             siamese_epochs=1,
             version="short",
         )
