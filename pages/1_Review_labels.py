@@ -10,8 +10,6 @@ from pages._ui import cache, frame, parts, saving, state, viewmodels
 from pages._ui.desk import address, bulk, files, filters, item, keys, log, pairs, progress, sheet
 
 STATUS = ("products", "scores", "models", "notes", "projections")  # no decision changes it
-
-
 STORING = (  # keys of the buttons that do
     *("review.keep", "review.accept", "review.not_product", "review.second_look"),
     *(f"review.{number}" for number in range(1, 10)),

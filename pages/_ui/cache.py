@@ -24,12 +24,8 @@ def one_look(catalogue: Catalogue) -> Iterator[None]:
     """Look at the counters once for all that is asked within: for a page that asks for much.
 
     Whatever a page writes, it writes in callbacks, and these come before. A callback, and a
-    fragment that is drawn again by itself, are outside of it: they look for themselves. Within
-    another look it is that one.
+    fragment that is drawn again by itself, are outside of it: they look for themselves.
     """
-    if _LOOK.get() is not None:
-        yield
-        return
     token = _LOOK.set(revisions(catalogue))
     try:
         yield

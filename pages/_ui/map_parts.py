@@ -19,7 +19,6 @@ TOPICS = ("products", "labels", "scores", "models", "projections")
 COLOUR, CATEGORY, WRONG = "map.colour", "map.category", "map.wrong"
 SAMPLE = "map.sample"  # query parameter
 SHOWN = 48
-_DIGITS = 9  # of a number in an address
 
 
 @dataclass(frozen=True)
@@ -86,11 +85,10 @@ def choices(shown: MapView) -> tuple[str, Wanted, int]:
             "Only what looks wrong", key=WRONG, bind="query-params", on_change=first_sample
         )
     chosen = viewmodels.category_of(category or viewmodels.ALL)
-    asked = st.query_params.get(SAMPLE, "")
     return (
         by or "Label",
         Wanted("" if chosen == NO_LABEL else chosen, only_wrong),
-        int(asked) if asked.isdecimal() and len(asked) < _DIGITS else 1,
+        viewmodels.page_number(st.query_params.get(SAMPLE, "")),
     )
 
 

@@ -21,6 +21,7 @@ from catalog_ai.services.run_sections import Section
 from catalog_ai.services.runs import RunItemView, RunView
 
 ALL = "All categories"
+_DIGITS = 9  # of a number in an address
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+\-.!|~$:])")
 # Okabe and Ito's palette and its darker siblings: told apart by colour-blind readers as well.
 COLOURS = (
@@ -88,6 +89,11 @@ def is_number(text: str) -> bool:
     """Return whether an attribute's value can weigh a chance: "12", "12.90" or "12,90"."""
     whole, _, part = text.replace(",", ".").partition(".")
     return (whole + part).isascii() and (whole + part).isdigit()
+
+
+def page_number(said: str) -> int:
+    """Return the number of a page that an address says, 1 where it says none."""
+    return int(said) if said.isdecimal() and len(said) < _DIGITS else 1
 
 
 def are_numbers(values: Sequence[str]) -> bool:

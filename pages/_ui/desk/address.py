@@ -34,7 +34,6 @@ _NOTHING = {
     **{CATEGORY: ALL, SUGGESTION: ANY, SEARCH: "", SORT: SORTS["score"], LEAST: 0},
     **{ATTRIBUTE: ANY_ATTRIBUTE, VALUE: "", RUN: ANY_RUN, REVIEWER: ANYBODY, STATE: ANY_STATE},
 }
-_DIGITS = 9  # of a number in an address
 MORE = (LEAST, ATTRIBUTE, RUN, REVIEWER, STATE)  # filters of the second row
 
 
@@ -100,8 +99,7 @@ def arrive() -> None:
 
 def page() -> int:
     """Return the number of the page; its widget may not have read the address yet."""
-    said = st.session_state.get(PAGE) or st.query_params.get(PAGE, "")
-    return int(said) if str(said).isdecimal() and len(str(said)) < _DIGITS else 1
+    return viewmodels.page_number(str(st.session_state.get(PAGE) or st.query_params.get(PAGE, "")))
 
 
 def in_use(keys: tuple[str, ...] = tuple(_NOTHING)) -> int:
