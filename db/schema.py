@@ -203,7 +203,7 @@ class Embedding(Base):
     image_sha256: Mapped[str] = mapped_column(String(64))
     preprocessing_version: Mapped[int] = mapped_column(default=1, server_default="1")
     dimension: Mapped[int]
-    # PostgreSQL's index of them (`ix_embeddings_vector`) exists in migration 0003 only: SQLite has
+    # PostgreSQL's index of them (`ix_embeddings_vector`) exists in migration 0006 only: SQLite has
     # none, and Alembic would find it missing there.
     vector: Mapped[bytes] = mapped_column(Vector(DIMENSION))  # "<f4", `dimension` numbers
 

@@ -126,7 +126,10 @@ def new_database(
 
 @pytest.fixture
 def catalogue(
-    tmp_path: Path, new_database: "Callable[..., str]", monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    new_database: "Callable[..., str]",
+    migrated_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> "Iterator[Catalogue]":
     """An opened, empty catalogue in a folder of its own.
 
@@ -135,10 +138,13 @@ def catalogue(
     from catalog_ai.config import settings
     from catalog_ai.services.catalogue import open_catalogue
 
-    url = new_database()
-    if not url.startswith("sqlite"):
+    home, url = tmp_path / "home", new_database()
+    if url.startswith("sqlite"):
+        home.mkdir()
+        shutil.copy(migrated_file, home / "catalog.db")
+    else:
         monkeypatch.setenv("CATALOG_DATABASE_URL", url)
-    opened = open_catalogue(settings(home=tmp_path / "home"))
+    opened = open_catalogue(settings(home=home))
     yield opened
     opened.engine.dispose()
 

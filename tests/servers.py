@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from sqlalchemy import URL, Engine, delete, inspect, make_url, text
+from sqlalchemy import URL, Engine, delete, exists, inspect, make_url, select, text
 
 from db import server
 from db.engine import create
-from db.schema import Base
+from db.schema import Base, Embedding
 from db.upgrade import upgrade
 
 _TEMPLATE = "migrated"
@@ -78,6 +78,9 @@ class Server:
                 if connection.scalar(text("SELECT version_num FROM alembic_version")) != self._head:
                     return
                 connection.execute(text("SET LOCAL session_replication_role = replica"))
+                if connection.scalar(select(exists().select_from(Embedding))):
+                    # Their index would keep what is deleted, and find its way through it.
+                    connection.execute(text("TRUNCATE embeddings"))
                 for table in reversed(Base.metadata.sorted_tables):
                     connection.execute(delete(table))
                     if "id" in table.columns:

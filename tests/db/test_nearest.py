@@ -1,6 +1,7 @@
 """The index of vectors on PostgreSQL; on SQLite `catalog_ai.inference.search` compares them all."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -29,14 +30,14 @@ VECTORS = drawn(1, MODELS, COUNT)
 QUESTIONS = drawn(2, 20)
 
 
-@pytest.fixture(scope="module")
-def filled(postgresql: Server) -> Iterator[Engine]:
-    """Two models' vectors of the same products; ids of products and models count from 1."""
-    url = postgresql.new_database()
+@contextmanager
+def database_of(server: Server, models: NDArray[np.float32]) -> Iterator[Engine]:
+    """Each model's vectors of the same products; ids of products and models count from 1."""
+    url = server.new_database()
     engine = create(url)
     with write(engine) as session:
-        products = add_products(session, COUNT)
-        for vectors in VECTORS:
+        products = add_products(session, models.shape[1])
+        for vectors in models:
             model = add_model(session, f"v{len(vectors)}-{vectors[0, 0]}")
             rows = [
                 {
@@ -52,7 +53,14 @@ def filled(postgresql: Server) -> Iterator[Engine]:
         session.add(Run(source="/feed", started_at=NOW))
     yield engine
     engine.dispose()
-    postgresql.give_back(url)
+    server.give_back(url)
+
+
+@pytest.fixture(scope="module")
+def filled(postgresql: Server) -> Iterator[Engine]:
+    """Two models' vectors, no two of them alike."""
+    with database_of(postgresql, VECTORS) as engine:
+        yield engine
 
 
 def asked(
@@ -88,6 +96,19 @@ def test_nearly_all_of_the_nearest_are_found(filled: Engine, model: int) -> None
         found = {product for product, _ in asked(filled, model, question, 12)}
         shares.append(len(found & set(exact(model, question, 12))) / 12)
     assert np.mean(shares) >= 0.98
+
+
+def test_products_that_share_a_photo_hide_no_other(postgresql: Server) -> None:
+    """Hundreds with the same stand-in picture: each is the other's nearest, and leads nowhere."""
+    vectors = VECTORS[:1].copy()
+    vectors[:, 600:] = vectors[:, 599:600]
+    with database_of(postgresql, vectors) as engine:
+        missed = [
+            product
+            for product in range(1, 601)
+            if asked(engine, 1, vectors[0, product - 1], 5)[0][1] > 1e-3
+        ]
+    assert not missed
 
 
 def test_distances_are_euclidean_and_in_order(filled: Engine) -> None:

@@ -1,8 +1,6 @@
 """A manifest that is still being copied is left for later, however far it has come."""
 
 import os
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -97,31 +95,21 @@ def test_what_rests_is_taken_however_young_it_is(feed: Path) -> None:
     assert not isinstance(refused.value, UnfinishedSourceError)
 
 
-def test_a_manifest_being_written_is_never_taken(
-    feed: Path, capsys: pytest.CaptureFixture[str]
+def test_a_command_says_to_try_again_and_then_takes_it_whole(
+    feed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    path, stop = feed / "manifest.csv", threading.Event()
-    path.write_bytes(b"sku,image\n")
-
-    def write() -> None:
-        with path.open("ab", buffering=0) as file:
-            while not stop.is_set():
-                file.write(b"A,a.jpg\n")
-                time.sleep(0.0001)  # else the reader would never come to its end
+    path, taken = feed / "manifest.csv", []
+    path.write_bytes(_ROWS)
 
     def read(_: object) -> int:
-        read_source(feed)
+        taken.extend(item.label for item in read_source(feed).items)
         return 0
 
-    writer = threading.Thread(target=write)
-    writer.start()
-    codes, deadline = set(), time.monotonic() + 10
-    try:
-        while 75 not in codes and time.monotonic() < deadline:
-            codes.add(cli.run(read))
-    finally:
-        stop.set()
-        writer.join()
-    assert codes <= {75, 65}  # 65: before its first row
-    assert 75 in codes
-    assert "manifest.csv changed while it was read" in capsys.readouterr().err
+    with monkeypatch.context() as patch:
+        change_meanwhile(patch, path, append)
+        assert cli.run(read) == 75
+    said = "error: manifest.csv changed while it was read: try again once it is copied whole\n"
+    assert capsys.readouterr().err == said
+    assert not taken
+    assert cli.run(read) == 0
+    assert taken == ["shoes", "shoes", "hat"]
