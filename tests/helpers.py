@@ -1,5 +1,6 @@
 """What any test may use, from one place: fake photos and models, and a catalogue full of them."""
 
+from tests.drawing import UNKNOWN_LABELS
 from tests.fakes import (
     CLASSES,
     DIMENSION,
@@ -9,7 +10,7 @@ from tests.fakes import (
     photo_bytes,
     write_photo,
 )
-from tests.seeding import UNKNOWN_LABELS, Seeded, seed_catalogue
+from tests.seeding import Seeded, seed_catalogue
 
 __all__ = [
     "CLASSES",
