@@ -26,6 +26,7 @@ import numpy as np
 from sqlalchemy import event, insert
 from sqlalchemy.orm import Session
 
+from benchmarks.databases import database
 from benchmarks.photos import CLASSES
 from catalog_ai.config import Settings, settings
 from catalog_ai.services import batching, renaming, review
@@ -215,30 +216,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--products", type=int, default=100_000, help="default: %(default)s")
     parser.add_argument("--server", action="store_true", help="on a PostgreSQL of its own")
     options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as home, _database(options.server):
+    with tempfile.TemporaryDirectory() as home, database(options.server):
         catalogue = open_catalogue(settings(home=Path(home)))
         fill(catalogue, options.products)
         where = "SQLite" if is_file(catalogue.engine) else "PostgreSQL"
         print(f"{options.products:,} products on {where}")
         measure(catalogue)
         catalogue.engine.dispose()
-
-
-@contextmanager
-def _database(on_a_server: bool) -> Iterator[None]:
-    """Put a server in force where one is wanted; else the database is a file in the home."""
-    os.environ.pop("CATALOG_DATABASE_URL", None)
-    if not on_a_server:
-        yield
-        return
-    from tests.servers import Server
-
-    server = Server()
-    try:
-        os.environ["CATALOG_DATABASE_URL"] = server.new_database()
-        yield
-    finally:
-        server.stop()
 
 
 if __name__ == "__main__":

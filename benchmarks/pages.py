@@ -1,20 +1,20 @@
 """How long the pages of a large catalogue take on the server.
 
-    python -m benchmarks.pages [--products 5000,100000,1000000] [--rounds 20] [--browser]
-        [--json FILE]
+    python -m benchmarks.pages [--products 5000,100000,1000000] [--rounds 20] [--server]
+        [--browser] [--json FILE]
 
-Real photos are taken in (from `CATALOG_TEST_PHOTOS`, else the generated sample), then repeated:
-each product drawn around a real one has its photo and thumbnail, a vector beside its vector, and
-label, prediction and score of its like; three in a hundred look wrong, five in a hundred are
-decided. Prints the median and the 95th percentile of
+Prints, for catalogues as `page_catalogues` draws them, the median and the 95th percentile of
 
 * a rerun of each page, as a click that changes nothing causes it;
 * each view of the desk, by somebody who has typed their name: the contact sheet with 32 tiles;
+* what looks like a product: twelve in "Shop the look", each time another product's;
 * a decision by its button, with everything that the page then draws anew.
 
 `AppTest` runs the page as the server does, in this process; what the browser does is not in it.
-The first draw of a page, with empty caches, is printed beside. `--browser` serves the catalogue as
-well, presses Q in Chromium and waits for the next product: from key to picture.
+The first draw of a page, with empty caches, is printed beside. `--server` does the same on a
+PostgreSQL that it starts, set up like that of the tests: it does not wait for the disk. `--browser`
+serves the catalogue as well, presses Q in Chromium and waits for the next product: from key to
+picture.
 """
 
 import argparse
@@ -23,34 +23,23 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from sqlalchemy import delete, insert, select
-from sqlalchemy.orm import Session
+from sqlalchemy import delete, select
 
-from catalog_ai.config import PROJECT_ROOT, settings
-from catalog_ai.data.sample import write_sample
-from catalog_ai.services import assessing, review
-from catalog_ai.services.catalogue import Catalogue, open_catalogue
-from catalog_ai.services.ingest import ingest
-from catalog_ai.services.shipped import ensure_model
-from db.engine import write
-from db.schema import (
-    Claim,
-    Decision,
-    Embedding,
-    LabelScore,
-    Prediction,
-    Product,
-    Projection,
-    ProjectionPoint,
-)
+from benchmarks.databases import database
+from benchmarks.page_catalogues import fill, real
+from benchmarks.page_keys import in_browser
+from catalog_ai.config import PROJECT_ROOT
+from catalog_ai.services import review, shop
+from catalog_ai.services.catalogue import Catalogue
+from catalog_ai.services.neighbours import load_index
+from db.engine import is_file, read, write
+from db.schema import Claim, Embedding
 
 GOAL = {5_000: 150, 100_000: 150, 1_000_000: 300}  # milliseconds, 95th percentile
 KEY, KEY_GOAL = "from key to next product", 300  # milliseconds, in the browser
@@ -65,156 +54,8 @@ PAGES = {
 DESK = "pages/1_Review_labels.py"
 VIEWS = ("One at a time", "Contact sheet", "Change many", "Pairs", "Progress", "Log and files")
 TILES = 32  # on a contact sheet
-PHOTOS = 400  # that are taken in; all others are drawn around them
-WRONG, DECIDED = 0.03, 0.05
-_AT_ONCE = 10_000
+ALIKE = 12  # products in "Shop the look"
 _PATIENCE = 20  # seconds for the rounds of one page
-
-
-def fill(catalogue: Catalogue, count: int) -> None:
-    """Draw products around those that the catalogue holds, up to `count`."""
-    rng = np.random.default_rng(0)
-    with write(catalogue.engine, touches=("products", "labels", "scores", "embeddings")) as session:
-        real = _real(session)
-        first = max(product.id for product, *_ in real) + 1
-        made = np.arange(first, first + max(0, count - len(real)))
-        projection = _map(session, real[0][1].model_version_id, count)
-        for start in range(0, len(made), _AT_ONCE):
-            ids = made[start : start + _AT_ONCE]
-            like = [real[row] for row in rng.integers(len(real), size=len(ids))]
-            wrong = rng.random(len(ids)) < WRONG
-            decided = ~wrong & (rng.random(len(ids)) < DECIDED)
-            score = np.where(wrong, rng.uniform(0.25, 1, len(ids)), rng.uniform(0, 0.2, len(ids)))
-            near = rng.integers(1, first, size=(len(ids), 15))
-            numbers = ids.tolist()
-            rows = list(zip(numbers, like, strict=True))
-            session.execute(insert(Product), list(_products(rows, wrong, decided)))
-            session.execute(insert(Embedding), list(_vectors(rows, rng)))
-            session.execute(insert(Prediction), list(_predictions(rows)))
-            session.execute(insert(LabelScore), list(_scores(rows, wrong, score, near)))
-            kept = [row for row, done in zip(rows, decided, strict=True) if done]
-            session.execute(insert(Decision), list(_decisions(kept)))
-            places = rng.normal(size=(len(ids), 2)).tolist()
-            points = [
-                {"projection_id": projection, "product_id": number, "x": x, "y": y}
-                for number, (x, y) in zip(numbers, places, strict=True)
-            ]
-            session.execute(insert(ProjectionPoint), points)
-
-
-Real = tuple[Product, LabelScore, Prediction, Embedding]
-
-
-def _real(session: Session) -> list[Real]:
-    query = (
-        select(Product, LabelScore, Prediction, Embedding)
-        .join(LabelScore, LabelScore.product_id == Product.id)
-        .join(Prediction, Prediction.product_id == Product.id)
-        .join(Embedding, Embedding.product_id == Product.id)
-        .where(Product.label_current.is_not(None), LabelScore.known_label)
-    )
-    return [tuple(found) for found in session.execute(query)]
-
-
-def _map(session: Session, model_version_id: int, count: int) -> int:
-    drawn = Projection(
-        model_version_id=model_version_id, method="umap", parameters={}, products=count,
-        created_at=datetime.now(UTC),
-    )  # fmt: skip
-    session.add(drawn)
-    session.flush()
-    return drawn.id
-
-
-Rows = list[tuple[int, Real]]
-
-
-def _products(
-    rows: Rows, wrong: NDArray[np.bool_], decided: NDArray[np.bool_]
-) -> Iterator[dict[str, Any]]:
-    now = datetime.now(UTC)
-    for (number, (product, score, *_)), odd, done in zip(rows, wrong, decided, strict=True):
-        label = _other(score) if odd else product.label_current
-        yield {
-            "id": number, "sku": f"SKU-{number:08}", "title": f"No. {number} {product.title}",
-            "label_given": label, "label_current": label, "image_path": product.image_path,
-            "image_sha256": product.image_sha256, "stored_image": product.stored_image,
-            "thumbnail": product.thumbnail, "review_state": "kept" if done else "open",
-            "attributes": {"brand": f"Brand {number % 40}", "price": f"{number % 200}.90"},
-            "added_run_id": product.added_run_id, "changed_run_id": product.changed_run_id,
-            "created_at": now, "updated_at": now,
-        }  # fmt: skip
-
-
-def _other(score: LabelScore) -> str:
-    """Return a category that the suggestion is not."""
-    return "dress" if score.suggestion != "dress" else "skirt"
-
-
-def _keys(number: int, product: Product, model_version_id: int) -> dict[str, Any]:
-    return {
-        "product_id": number,
-        "model_version_id": model_version_id,
-        "image_sha256": product.image_sha256,
-    }
-
-
-def _vectors(rows: Rows, rng: np.random.Generator) -> Iterator[dict[str, Any]]:
-    vectors = np.stack([np.frombuffer(embedding.vector, "<f4") for _, (*_, embedding) in rows])
-    vectors = vectors + 0.05 * rng.standard_normal(vectors.shape)
-    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype("<f4")
-    for (number, (product, *_, embedding)), vector in zip(rows, vectors, strict=True):
-        yield _keys(number, product, embedding.model_version_id) | {
-            "dimension": embedding.dimension,
-            "vector": vector.tobytes(),
-        }
-
-
-def _predictions(rows: Rows) -> Iterator[dict[str, Any]]:
-    for number, (product, _, said, _) in rows:
-        yield _keys(number, product, said.model_version_id) | {
-            "probabilities": said.probabilities,
-            "top_label": said.top_label,
-            "confidence": said.confidence,
-            "trained_on": False,
-        }
-
-
-def _scores(
-    rows: Rows, wrong: NDArray[np.bool_], score: NDArray[np.float64], near: NDArray[np.int64]
-) -> Iterator[dict[str, Any]]:
-    for (number, (product, like, *_)), odd, chance, around in zip(
-        rows, wrong.tolist(), score.tolist(), near.tolist(), strict=True
-    ):
-        yield _keys(number, product, like.model_version_id) | {
-            "assessment_id": like.assessment_id,
-            "label": _other(like) if odd else product.label_current,
-            "known_label": True, "probabilities": like.probabilities,
-            "suggestion": like.suggestion, "confidence": like.confidence, "score": chance,
-            "looks_wrong": odd, "neighbours": around, "agreement": like.agreement,
-        }  # fmt: skip
-
-
-def _decisions(rows: Rows) -> Iterator[dict[str, Any]]:
-    now = datetime.now(UTC)
-    for number, (product, score, *_) in rows:
-        yield {
-            "product_id": number, "action": "keep", "label_given": product.label_current,
-            "label_before": product.label_current, "label_after": product.label_current,
-            "state_before": "open", "state_after": "kept", "suggestion": score.suggestion,
-            "score": score.score, "image_sha256": product.image_sha256,
-            "model_version_id": score.model_version_id, "reviewer": ("Ana", "Ben")[number % 2],
-            "note": "", "request_key": f"made-{number}",
-            "decided_at": now - timedelta(minutes=number % 40_000),
-        }  # fmt: skip
-
-
-def photos(home: Path) -> Path:
-    """Return a folder with photos in category folders."""
-    given = os.environ.get("CATALOG_TEST_PHOTOS")
-    if given:
-        return Path(given) / "clothing-dataset-small" / "validation"
-    return write_sample(home / "sample", count=PHOTOS)
 
 
 def _rounds(count: int, run: Callable[[], Any]) -> list[float]:
@@ -306,96 +147,80 @@ def measure(catalogue: Catalogue, rounds: int) -> dict[str, dict[str, float]]:
     app = AppTest.from_file(str(PROJECT_ROOT / "streamlit_app.py"), default_timeout=600)
     app.run()
     found = {name: _drawn(app, path, {}, rounds) for name, path in PAGES.items()}
+    found["look-alikes"] = _alike(catalogue, None, rounds)
+    found["look-alikes of a category"] = _alike(catalogue, "dress", rounds)
     for view in VIEWS:
         found[f"Review labels: {view}"] = _view(catalogue, view, rounds)
     found["a decision"] = _decide(_opened(catalogue), rounds)
     return found
 
 
-# From the key to the frame that shows another product, by the browser's own clock.
-_WATCH = """() => {
-  window.taken = [];
-  const shown = () => document.querySelector(".facts")?.dataset.sku;
-  let pressed = null, before = null;
-  const note = () => { pressed = performance.now(); before = shown(); };
-  document.addEventListener("keydown", note, true);
-  new MutationObserver(() => {
-    const now = shown();
-    if (pressed === null || !now || now === before) return;
-    const from = pressed;
-    pressed = null;
-    requestAnimationFrame(() => window.taken.push(performance.now() - from));
-  }).observe(document.body, { childList: true, subtree: true, attributes: true });
-}"""
+def _alike(catalogue: Catalogue, category: str | None, rounds: int) -> dict[str, float]:
+    """Ask for twelve look-alikes, of each product once: what was asked before is remembered."""
+    numbers = iter(np.random.default_rng(1).permutation(_with_a_vector(catalogue)).tolist())
+    index = load_index(catalogue)
+
+    def ask() -> None:
+        found = shop.similar_to_product(catalogue, next(numbers), category=category, index=index)
+        if len(found) != ALIKE:
+            raise SystemExit(f"{len(found)} look-alikes: {ALIKE} were to be measured")
+
+    first = _rounds(1, ask)[0]
+    return _summary(first, _rounds(rounds, ask))
 
 
-def in_browser(rounds: int) -> dict[str, float]:
-    """Return milliseconds from pressing Q until the next product is shown, in Chromium."""
-    from playwright.sync_api import expect, sync_playwright
+def _with_a_vector(catalogue: Catalogue) -> list[int]:
+    with read(catalogue.engine) as session:
+        return list(session.scalars(select(Embedding.product_id).limit(1_000)))
 
-    from tests.browser.helpers import CHROMIUM, FLAGS, served
 
-    with served() as address, sync_playwright() as playwright, tempfile.TemporaryDirectory() as own:
-        context = playwright.chromium.launch_persistent_context(
-            own, executable_path=CHROMIUM, args=list(FLAGS), viewport={"width": 1280, "height": 900}
-        )
-        page = context.new_page()
-        page.set_default_timeout(120_000)
-        expect.set_options(timeout=120_000)
-        page.goto(f"{address}/Review_labels")
-        page.get_by_label("Your name").fill("Ana")
-        page.get_by_label("Your name").press("Enter")
-        expect(page.locator("button[disabled]", has_text="Keep")).to_have_count(0)
-        page.wait_for_timeout(2_000)
-        page.locator("h1").click()
+def _filled(home: Path, count: int) -> Catalogue:
+    """Return a catalogue of `count` products in `home`."""
+    os.environ["CATALOG_HOME"] = str(home)
+    catalogue = real(home)
+    start = perf_counter()
+    fill(catalogue, count)
+    where = "SQLite" if is_file(catalogue.engine) else "PostgreSQL"
+    taken = perf_counter() - start
+    print(f"\n{count:,} products on {where}, filled in {taken:.0f} s", file=sys.stderr)
+    return catalogue
 
-        page.evaluate(_WATCH)
-        taken: list[float] = []
-        while len(taken) < rounds + 1:
-            page.wait_for_timeout(700)  # nobody presses before they have looked
-            page.keyboard.press("q")
-            page.wait_for_function("count => window.taken.length > count", arg=len(taken))
-            taken = page.evaluate("window.taken")
-        found = _summary(taken[0], taken[1:])
-        context.close()
-    return found
+
+def _show(count: int, figures: dict[str, dict[str, float]]) -> None:
+    goal = GOAL.get(count, 150)
+    goals = f"goal: p95 ≤ {goal}; {KEY} ≤ {KEY_GOAL}"
+    print(f"\n{count:,} products, milliseconds on the server ({goals})")
+    print(f"{'':32}{'p50':>8}{'p95':>8}{'first draw':>12}")
+    for name, taken in figures.items():
+        late = "" if taken["p95"] <= (KEY_GOAL if name == KEY else goal) else "  over the goal"
+        numbers = f"{taken['p50']:>8.0f}{taken['p95']:>8.0f}{taken['first']:>12.0f}"
+        print(f"{name:32}{numbers}{late}", flush=True)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--products", default="5000,100000,1000000", help="default: %(default)s")
+    parser.add_argument(
+        "--products", help="default: 5000,100000 and without --server 1000000 as well"
+    )
     parser.add_argument("--rounds", type=int, default=20, help="default: %(default)s")
+    parser.add_argument("--server", action="store_true", help="on a PostgreSQL of its own")
     parser.add_argument("--browser", action="store_true", help="from a key to the next product too")
     parser.add_argument("--json", type=Path, help="write all figures here")
     options = parser.parse_args(arguments)
     logging.disable(logging.WARNING)  # AppTest's, of running without a browser
     os.chdir(PROJECT_ROOT)  # pages read .streamlit/config.toml there
+    products = options.products or ("5000,100000" if options.server else "5000,100000,1000000")
     figures = {}
-    for count in map(int, options.products.split(",")):
-        with tempfile.TemporaryDirectory() as home:
-            os.environ["CATALOG_HOME"] = home
-            catalogue = open_catalogue(settings(home=Path(home)))
-            ensure_model(catalogue, "small")
-            ingest(catalogue, photos(Path(home)), model="small")
-            assessing.assess(catalogue)
-            start = perf_counter()
-            fill(catalogue, count)
-            print(
-                f"\n{count:,} products, filled in {perf_counter() - start:.0f} s", file=sys.stderr
-            )
+    for count in map(int, products.split(",")):
+        with tempfile.TemporaryDirectory() as home, database(options.server):
+            catalogue = _filled(Path(home), count)
             figures[count] = measure(catalogue, options.rounds)
             if options.browser:
-                figures[count][KEY] = in_browser(options.rounds)
+                first, *taken = in_browser(options.rounds)
+                figures[count][KEY] = _summary(first, taken)
             catalogue.engine.dispose()
-        goal = GOAL.get(count, 150)
-        goals = f"goal: p95 ≤ {goal}; {KEY} ≤ {KEY_GOAL}"
-        print(f"\n{count:,} products, milliseconds on the server ({goals})")
-        print(f"{'':32}{'p50':>8}{'p95':>8}{'first draw':>12}")
-        for name, taken in figures[count].items():
-            late = "" if taken["p95"] <= (KEY_GOAL if name == KEY else goal) else "  over the goal"
-            numbers = f"{taken['p50']:>8.0f}{taken['p95']:>8.0f}{taken['first']:>12.0f}"
-            print(f"{name:32}{numbers}{late}", flush=True)
+        _show(count, figures[count])
     if options.json:
         options.json.write_text(json.dumps(figures, indent=2))
 

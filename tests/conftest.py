@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tests.helpers import Seeded
     from tests.servers import Server
 
-_ON_BOTH_DATABASES = ("db", "services")
+_ON_BOTH_DATABASES = ("benchmarks", "db", "services")
 # Marked so, a test is left out unless `-m` speaks of it.
 _EXTRAS = {"scale": "on a Ray cluster: make test-scale", "gpu": "on a GPU: pytest -m gpu"}
 
@@ -48,7 +48,7 @@ def _left_out(config: pytest.Config) -> dict[str, str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run the tests of `tests/db` and `tests/services` on SQLite and on PostgreSQL."""
+    """Run the tests of these folders on SQLite and on PostgreSQL."""
     if "new_database" not in metafunc.fixturenames:
         return
     if metafunc.definition.path.parent.name not in _ON_BOTH_DATABASES:
@@ -69,7 +69,15 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def postgresql() -> "Iterator[Server]":
+def _compiled_once() -> "Iterator[None]":
+    from tests.compiling import compiled_once
+
+    with compiled_once():
+        yield
+
+
+@pytest.fixture(scope="session")
+def postgresql(_compiled_once: None) -> "Iterator[Server]":
     """A PostgreSQL server, started when the first test asks for it."""
     from tests.servers import Server
 
@@ -79,7 +87,7 @@ def postgresql() -> "Iterator[Server]":
 
 
 @pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def migrated_file(tmp_path_factory: pytest.TempPathFactory, _compiled_once: None) -> Path:
     """An SQLite database with all tables and no row, to be copied: migrations take 0.2 s."""
     from db.engine import create
     from db.upgrade import upgrade
