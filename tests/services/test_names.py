@@ -128,3 +128,31 @@ def test_longer_skus_are_found_in_parts(
         ("dress/0", "dress/0.jpg", False),
         ("hat/2", "hat/2.jpg", True),
     ]
+
+
+@pytest.mark.parametrize("refused", ["a link", "a GIF", "a link to its folder"])
+def test_a_photo_that_is_refused_for_a_night_keeps_its_sku(
+    shop: Catalogue, tmp_path: Path, refused: str
+) -> None:
+    folder, whole = tmp_path / "in", Wishes(retire_missing="any")
+    ingest(shop, night(folder, ["coat/1.jpg"]), wishes=whole)
+    decide(shop, "1", "keep")
+    night(folder, ["coat/1.jpg", "hat/1.jpg"])
+    photo = folder / "coat/1.jpg"
+    if refused == "a GIF":
+        photo.rename(photo.with_suffix(".gif"))
+    elif refused == "a link":
+        photo.rename(folder / ".1.jpg")
+        photo.symlink_to(folder / ".1.jpg")
+    else:
+        photo.parent.rename(folder / ".coat")
+        photo.parent.symlink_to(folder / ".coat")
+    report = ingest(shop, folder, wishes=whole)
+    assert (report.added, report.updated, report.retired) == (1, 0, 0)
+    expected = {"1": ("coat/1.jpg", "kept"), "hat/1": ("hat/1.jpg", "open")}
+    assert states(shop) == expected
+    if refused == "a link to its folder":
+        (folder / "coat").unlink()
+    report = ingest(shop, night(folder, ["coat/1.jpg", "hat/1.jpg"]), wishes=whole)
+    assert (report.added, report.updated, report.unchanged) == (0, 0, 2)
+    assert states(shop) == expected

@@ -7,7 +7,7 @@ from typing import Literal
 from catalog_ai.data.delivery import problems
 from catalog_ai.data.delivery.items import Problem, Source, SourceItem, Split
 from catalog_ai.data.delivery.naming import KnownNames, name_of, nobody, with_names
-from catalog_ai.data.delivery.walk import Listing, stem
+from catalog_ai.data.delivery.walk import PHOTO_ENDINGS, Listing, ending, stem, without_ending
 
 SPLITS: dict[str, Split] = {
     "train": "train",
@@ -27,13 +27,25 @@ def from_folders(
 
     `known` tells which SKUs the catalogue has given out.
     """
-    found = with_names([_item(root, name, label_of) for name in listing.photos], known)
+    named = [_item(root, name, label_of) for name in listing.photos]
+    found = with_names(named, known, set(_refused_places(listing)))
     is_flat = not any(_category(name)[0] for name in listing.photos)
     kind: Literal["folders", "flat"] = "flat" if is_flat else "folders"
     wrong = list(listing.problems)
     refused: list[str] = []
     items = tuple(_usable(found, wrong, refused))
     return Source(root, kind, items, problems=tuple(wrong), unusable=tuple(refused))
+
+
+def _refused_places(listing: Listing) -> Iterator[str]:
+    """Yield where photos may have been that were refused, as `with_names` wants them."""
+    for name, code in listing.refused.items():
+        yield from without_ending(name)
+        if code == "unsafe_path" and ending(name) not in PHOTO_ENDINGS:
+            yield f"{name}/"  # a link, perhaps to a folder
+    for problem in listing.problems:
+        if problem.code == "unreadable":
+            yield f"{problem.image}/"
 
 
 def _category(name: str) -> tuple[str | None, Split | None]:

@@ -4,10 +4,10 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import chain
 
-from catalog_ai.data.delivery.items import Problem, Source, clean_sku
-from catalog_ai.data.delivery.walk import PHOTO_ENDINGS, ending, stem
+from catalog_ai.data.delivery.items import Problem, Source
+from catalog_ai.data.delivery.naming import skus_of
+from catalog_ai.data.delivery.walk import PHOTO_ENDINGS, ending, without_ending
 
-_DEPTHS = (1, 2, 3, 4, 10_000)  # parts of a path that a SKU may be made of; see `naming`
 _UNREAD = {"bad_row": "row", "bad_sku": "SKU", "unreadable": "folder"}
 
 
@@ -31,7 +31,7 @@ def refused_places(source: Source) -> set[str]:
     """
     if source.kind == "manifest":
         return set()
-    return {place for one in source.problems for place in _without_ending(one.image)}
+    return {place for one in source.problems for place in without_ending(one.image)}
 
 
 def of_any_product(source: Source) -> Counter[str]:
@@ -52,13 +52,5 @@ def _unread(problem: Problem, in_manifest: bool) -> str:
 
 
 def _would_be(image: str) -> Iterator[str]:
-    """Yield the SKUs that a photo of that name may have, whatever its ending."""
-    parts = image.split("/")
-    for depth in _DEPTHS:
-        name = "/".join(parts[-depth:])
-        yield from map(clean_sku, _without_ending(name))
-
-
-def _without_ending(name: str) -> tuple[str, str]:
-    """Return a name without the ending of a photo, and without any."""
-    return stem(name), name[: len(name) - len(ending(name))]
+    """Return the SKUs that a photo of that name may have, whatever its ending."""
+    return chain.from_iterable(map(skus_of, without_ending(image)))

@@ -25,6 +25,7 @@ class Products:
         self._label_of = label_of
         self._delivered = Delivered(listing)
         self._rows: dict[str, Described] = {}  # SKU → its first row
+        self._labels: dict[str, str | None] = {}  # SKU → its label, in our words
         self._photos: dict[str, dict[str, None]] = {}  # SKU → its photos, the main one first
         self._refused: set[str] = set()  # SKUs whose row cannot be kept as it is
         self._missing: list[str] = []
@@ -51,7 +52,7 @@ class Products:
                 row = self._rows[sku]
                 items.append(
                     SourceItem(
-                        *(sku, root, main, self._label_of(row.label or None)),
+                        *(sku, root, main, self._labels[sku]),
                         title=row.title,
                         attributes=row.attributes,
                         more=tuple(more),
@@ -97,7 +98,8 @@ class Products:
 
     def _judge_label(self, where: str, sku: str, image: str) -> None:
         """Refuse a product whose label, as it would be stored, cannot be."""
-        if problems.is_bad_label(self._label_of(self._rows[sku].label or None)):
+        self._labels[sku] = self._label_of(self._rows[sku].label or None)
+        if problems.is_bad_label(self._labels[sku]):
             self.problems.append(problems.bad_label(image, where))
             self._refused.add(sku)
         else:

@@ -54,6 +54,11 @@ def stem(name: str) -> str:
     return name[: -len(suffix)] if suffix in PHOTO_ENDINGS else name
 
 
+def without_ending(name: str) -> tuple[str, str]:
+    """Return a name without the ending of a photo, and without any."""
+    return stem(name), name[: len(name) - len(ending(name))]
+
+
 def _walk(root: str, listing: Listing) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Yield (relative name, entry) for all below `root` but the folders that are walked into."""
     pending = [""]

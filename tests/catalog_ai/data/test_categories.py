@@ -113,3 +113,20 @@ def test_labels_that_are_no_category_are_counted(tmp_path: Path) -> None:
     assert list(left.items()) == [("Polo", 3), ("Boots", 1), ("Cape", 1), ("Not sure", 1)]
     mapped = read_source(tmp_path, categories=CategoryMap({"polo": "dress", "not sure": None}))
     assert unmapped_labels(mapped, ["hat", "dress"]) == {"Boots": 1, "Cape": 1}
+
+
+def test_the_label_of_a_row_is_looked_up_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a.jpg").touch()
+    (tmp_path / "manifest.csv").write_text("sku,image,label\nA,a.jpg,Polo\n")
+    asked: list[str | None] = []
+    of = CategoryMap.of
+
+    def noting(self: CategoryMap, label: str | None) -> str | None:
+        asked.append(label)
+        return of(self, label)
+
+    monkeypatch.setattr(CategoryMap, "of", noting)
+    (item,) = read_source(tmp_path, categories=CategoryMap({"polo": "t-shirt"})).items
+    assert (item.label, asked) == ("t-shirt", ["Polo"])

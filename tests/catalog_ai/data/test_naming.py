@@ -1,6 +1,6 @@
 """A photo of a folder keeps its SKU, whichever others of its name come and go."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -12,10 +12,10 @@ from catalog_ai.data.delivery.naming import Named, name_of, with_names
 from catalog_ai.data.delivery.walk import stem
 
 
-def skus(*images: str, known: Iterable[Named] = ()) -> list[str]:
-    """Return the SKUs that photos get beside what is known."""
+def skus(*images: str, known: Iterable[Named] = (), refused: Collection[str] = ()) -> list[str]:
+    """Return the SKUs that photos get beside what is known, and what was refused."""
     items = [SourceItem(name_of(stem(image)), Path(), image, None) for image in images]
-    return [item.sku for item in with_names(items, lambda names: known)]
+    return [item.sku for item in with_names(items, lambda names: known, refused)]
 
 
 DRESS, HAT = Named("001", "dress/001.jpg"), Named("hat/001", "hat/001.jpg")
@@ -123,3 +123,52 @@ def test_night_after_night_nobody_gets_anothers_sku(nights: list[list[str]]) -> 
             assert sku == before.get(image, sku)
         held |= dict(zip(tonight, images, strict=True))
         assert skus(*images, known=known({})) == tonight
+
+
+def test_a_photo_that_was_refused_keeps_its_sku_from_others() -> None:
+    assert skus("hat/001.jpg", known=[DRESS], refused=["dress/001"]) == ["hat/001"]
+    assert skus("hat/001.jpg", known=[DRESS], refused=["2026-11-26/dress/001"]) == ["hat/001"]
+    hidden = Named("001", "dress/001.jpg", in_the_feed=False)
+    assert skus("hat/001.jpg", known=[hidden], refused=["dress/001"]) == ["hat/001"]
+    both = [DRESS, HAT]
+    assert skus("coat/001.jpg", known=both, refused=["dress/001", "hat/001"]) == ["coat/001"]
+
+
+def test_what_lies_in_a_folder_that_was_not_looked_into_keeps_its_skus() -> None:
+    assert skus("hat/001.jpg", known=[DRESS], refused=["dress/"]) == ["hat/001"]
+    assert skus("hat/001.jpg", known=[DRESS], refused=["dres/", "001/"]) == ["001"]
+
+
+def test_a_refused_file_that_nobody_knows_changes_no_sku() -> None:
+    assert skus("hat/001.jpg", refused=["raw/001", "hat/001"]) == ["001"]
+    assert skus("hat/001.jpg", known=[DRESS], refused=["raw/001"]) == ["001"]  # it has moved
+    assert skus("dress/001.jpg", known=[DRESS], refused=["dress/001"]) == ["001"]
+
+
+def test_names_are_asked_about_that_refused_photos_may_have() -> None:
+    asked: list[dict[str, int]] = []
+    items = [SourceItem(name, Path(), f"hat/{name}.jpg", None) for name in ("1", "2")]
+
+    def noting(names: Mapping[str, int]) -> Iterable[Named]:
+        asked.append(dict(names))
+        return ()
+
+    for refused in ((), ["coat/1", "hat/2", "coat/3"], ["coat/"]):
+        with_names(items, noting, refused)
+    assert asked == [{"1": 1, "2": 1}, {"1": 2, "2": 1}, {"1": 2, "2": 2}]
+
+
+@given(st.lists(st.tuples(IMAGES, st.integers(0, 8)), max_size=5))
+@settings(max_examples=300, deadline=None)
+def test_whatever_is_refused_nobody_gets_anothers_sku(nights: list[tuple[list[str], int]]) -> None:
+    """The last few of each night are refused: who was known there before is known there again."""
+    held: dict[str, str] = {}
+    for images, taken in nights:
+        good, bad = images[:taken], images[taken:]
+        known = [Named(sku, image) for sku, image in held.items()]
+        tonight = dict(zip(skus(*good, known=known, refused=bad), good, strict=True))
+        assert len(tonight) == len(good)
+        for sku, image in held.items():
+            if image in images:
+                assert tonight.get(sku, image) == image
+        held |= tonight
