@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image, ImageDraw
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from catalog_ai.data.dataset import PhotoArrays
 
 CLASSES = ("dress", "hat", "longsleeve", "pants", "shoes", "shorts", "t-shirt")
@@ -128,12 +131,18 @@ def model_meta(version: str, classes: Sequence[str] = CLASSES) -> dict[str, Any]
 
 def fake_model(folder: Path, version: str, classes: Sequence[str] = CLASSES) -> Path:
     """Write a real, untrained checkpoint to `folder`/`version` and return that folder."""
+    from catalog_ai.checkpoint import save_checkpoint
+
+    save_checkpoint(folder / version, _untrained(len(classes)), model_meta(version, classes), [])
+    return folder / version
+
+
+@lru_cache
+def _untrained(classes: int) -> "dict[str, Tensor]":
+    """Return a classifier's weights before it has learnt anything, the same every time."""
     import torch
 
-    from catalog_ai.checkpoint import save_checkpoint
     from catalog_ai.models.classifier import MobileNetLikeClassifier
 
     torch.manual_seed(0)
-    classifier = MobileNetLikeClassifier(len(classes))
-    save_checkpoint(folder / version, classifier.state_dict(), model_meta(version, classes), [])
-    return folder / version
+    return MobileNetLikeClassifier(classes).state_dict()
