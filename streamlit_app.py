@@ -51,7 +51,7 @@ def show_run(today: briefing.Briefing, reader: viewmodels.tzinfo, now: viewmodel
     if odd:
         st.page_link(
             "pages/5_Nightly_runs.py",
-            label=f"{viewmodels.count(odd, 'photo or row needs', 'photos or rows need')} you",
+            label=f"{viewmodels.count(odd, 'photo or row', 'photos or rows')} to look into",
             icon=":material/report:",
             query_params={"run": str(run.id)},
         )

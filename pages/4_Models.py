@@ -10,6 +10,7 @@ from pages._ui import cache, charts, frame, parts, trial, viewmodels
 
 TOPICS = ("models", "embeddings")
 GREEN, GREY = "#2f6f62", "#b08d57"
+_STILL = {"displayModeBar": False}  # its tools would lie over the titles
 
 
 def show() -> None:
@@ -115,16 +116,18 @@ def show_charts(model: ModelView) -> None:
     with left:
         if classifier:
             lines = {"train_accuracy": ("training", GREY), "val_accuracy": ("validation", GREEN)}
-            st.plotly_chart(charts.curves("Share right", classifier, lines), key="models.accuracy")
+            drawn = charts.curves("Share right", classifier, lines)
+            st.plotly_chart(drawn, config=_STILL, key="models.accuracy")
             lines = {"train_loss": ("training", GREY), "val_loss": ("validation", GREEN)}
-            st.plotly_chart(charts.curves("Loss", classifier, lines), key="models.loss")
+            drawn = charts.curves("Loss", classifier, lines)
+            st.plotly_chart(drawn, config=_STILL, key="models.loss")
     with right:
         if model.confusion:
             chart = charts.confusion(model.classes, model.confusion)
-            st.plotly_chart(chart, key="models.confusion")
+            st.plotly_chart(chart, config=_STILL, key="models.confusion")
         if siamese:
             chart = charts.curves("Visual search, loss", siamese, {"loss": ("training", GREY)})
-            st.plotly_chart(chart, key="models.siamese")
+            st.plotly_chart(chart, config=_STILL, key="models.siamese")
 
 
 def show_training(catalogue: Catalogue, may_activate: bool) -> None:

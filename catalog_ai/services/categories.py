@@ -27,6 +27,7 @@ ENOUGH = 20  # products: a label that so many of the feed carry is a category
 MAX_NAME = 255
 MAX_REVIEWER = 120
 _FEW_SHOWN = 30
+_MANY_SHOWN = 200  # labels in a list to choose from
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,20 @@ def overview(catalogue: Catalogue) -> Overview:
             for label, products in few.items()
         ),
     )
+
+
+def not_yet(catalogue: Catalogue) -> tuple[str, ...]:
+    """Return the commonest labels that products carry and that are no category, by name."""
+    with in_plain_words(), read(catalogue.engine) as session:
+        model, rows = models.active(session), queries.all_rows(session)
+        counts = queries.label_marks(session, 2 * ENOUGH)
+    there = {normal_label(name) for name in named(model, rows, counts).names}
+    others: Counter[str] = Counter()
+    for count in counts:
+        if normal_label(count.label) not in there:
+            others[count.label] += count.products
+    ordered = sorted(others, key=lambda label: (-others[label], label))
+    return tuple(sorted(ordered[:_MANY_SHOWN], key=str.casefold))
 
 
 def add(catalogue: Catalogue, name: str, *, reviewer: str) -> str:

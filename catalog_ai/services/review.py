@@ -34,7 +34,7 @@ QUEUES = {
     "all": "Everything",
 }
 # One product is in one of these at most; odd photos and twins are looked at for another reason.
-_LEFT = ("wrong", "unlabelled", "unknown", "second_look", "disputed")
+LEFT = ("wrong", "unlabelled", "unknown", "second_look", "disputed")
 SORTS = {
     "score": "Most suspicious first",
     "value": "What pays first",
@@ -221,7 +221,7 @@ def progress(catalogue: Catalogue, *, since: datetime | None = None) -> ReviewPr
         by_queue = {"wrong": sum(wrong.values())} | by_queue | {"all": products.count(session)}
         return ReviewProgress(
             decided=by_queue["decided"] - by_queue["disputed"],
-            left=sum(by_queue[name] for name in _LEFT),
+            left=sum(by_queue[name] for name in LEFT),
             today=queries.decided_count(session, since or midnight),
             by_queue=by_queue,
             by_category=wrong,

@@ -37,20 +37,23 @@ def curves(
 
 def confusion(classes: Sequence[str], counts: Sequence[Sequence[int]]) -> go.Figure:
     """Return the confusion matrix with its counts: rows are the true category."""
+    names = [html.escape(name) for name in classes]
     drawn = go.Figure(
         go.Heatmap(
             z=counts,
-            x=list(classes),
-            y=list(classes),
+            customdata=[[[row, name] for name in names] for row in names],
             colorscale="Viridis",
             texttemplate="%{z}",
             showscale=False,
-            hovertemplate="%{y} taken for %{x}: %{z}<extra></extra>",
+            hovertemplate="%{customdata[0]} taken for %{customdata[1]}: %{z}<extra></extra>",
         )
     )
     layout = _LAYOUT | {"height": 460}
     drawn.update_layout(
-        title="Taken for (columns), truly (rows)", yaxis={"autorange": "reversed"}, **layout
+        title="Taken for (columns), truly (rows)",
+        xaxis=_ticks(classes),
+        yaxis={"autorange": "reversed", **_ticks(classes)},
+        **layout,
     )
     return drawn
 

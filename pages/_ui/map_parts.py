@@ -139,16 +139,13 @@ def show_selection(
             f"<b>{viewmodels.escaped(first.label)}</b><br>"
             f"{viewmodels.escaped(first.title or first.sku)}</div>"
         )
-        st.page_link(
-            "pages/1_Review_labels.py",
-            label="Review its label",
-            icon=":material/fact_check:",
-            query_params={"item": str(first.product_id)},
-        )
+        page, label, icon = parts.REVIEW
+        query = {"item": str(first.product_id)}
+        st.page_link(page, label=label, icon=icon, query_params=query)
     if len(ids) > 1:
         more = f", the first {SHOWN} shown" if len(ids) > SHOWN else ""
         st.subheader(f"{viewmodels.count(len(ids), 'product')}{more}")
-        parts.cards(found, key="map.selected")
+        parts.cards(found, key="map.selected", link=parts.REVIEW)
 
 
 def _kept(catalogue: Catalogue) -> tuple[Places | None, Labels | None]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import streamlit as st
 
@@ -11,6 +12,9 @@ from catalog_ai.services.shop import ProductCard
 from pages._ui import frame, state, viewmodels
 
 TILE = 148  # pixels; about eight a row at 1280
+SIMILAR = ("pages/2_Shop_the_look.py", "Similar", ":material/image_search:")
+REVIEW = ("pages/1_Review_labels.py", "Review its label", ":material/fact_check:")
+_NUMBERS = 5  # of pages that are offered at once
 
 
 def reader_zone() -> viewmodels.tzinfo:
@@ -81,8 +85,12 @@ def cards(
     *,
     key: str,
     caption: Callable[[ProductCard], str] | None = None,
+    link: tuple[str, str, str] = SIMILAR,
 ) -> None:
-    """Draw products as tiles: the whole photo, its label, and a link to what looks like it."""
+    """Draw products as tiles: the whole photo, its label, and a link to what looks like it.
+
+    `link` is another page for its (path, words, icon).
+    """
     with st.container(horizontal=True, gap="small"):
         for card in shown:
             with st.container(width=TILE, gap=None, key=f"{key}.{card.product_id}"):
@@ -92,12 +100,21 @@ def cards(
                     f"<b>{viewmodels.escaped(card.label)}</b>{words}"
                     f"<div class='clip'>{viewmodels.escaped(card.title or card.sku)}</div></div>"
                 )
-                st.page_link(
-                    "pages/2_Shop_the_look.py",
-                    label="Similar",
-                    icon=":material/image_search:",
-                    query_params={"item": str(card.product_id)},
-                )
+                page, label, icon = link
+                query = {"item": str(card.product_id)}
+                st.page_link(page, label=label, icon=icon, query_params=query)
+
+
+def pager(pages: int, *, key: str, **options: Any) -> int:
+    """Draw the numbers of the pages where there are several, and return the chosen one.
+
+    Beside others in a row it would take less room than its numbers need, and hide some of them: of
+    two pages it would show one. These are the pixels from which it shows them all.
+    """
+    if pages < 2:
+        return 1
+    width = 200 if pages == 2 else 280
+    return st.pagination(pages, key=key, max_visible_pages=_NUMBERS, width=width, **options)
 
 
 def undo_button(catalogue: Catalogue) -> None:

@@ -74,9 +74,9 @@ def found_line(progress: Progress) -> str:
         return ""
     if progress.answers == 1:
         found = "a label that was truly wrong" if progress.were_wrong else "no wrong label"
-        return f"The last decision found {found}."
-    line = f"Of the last {progress.answers:,} decisions {progress.were_wrong:,} found a label that "
-    line += "was truly wrong"
+        return f"The last decision about a known category found {found}."
+    line = f"Of the last {progress.answers:,} decisions about a known category "
+    line += f"{progress.were_wrong:,} found a label that was truly wrong"
     doubtful = [one for one in progress.promises if _DOUBTFUL[0] <= one.low < _DOUBTFUL[1]]
     decided = sum(one.decided for one in doubtful)
     if decided:

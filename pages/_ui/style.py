@@ -6,7 +6,7 @@ CSS = """
 [data-testid="stSidebar"] { width: 236px !important; min-width: 236px !important; }
 [data-testid="stSidebarUserContent"] { padding-top: 0; }
 [data-testid="stMetricValue"] { font-size: 1.75rem; }
-[data-testid="stMain"] .stButton button { min-height: 2.1rem; padding: .2rem .65rem; }
+[data-testid="stMain"] .stButton button { min-height: 2.1rem; padding: .2rem .55rem; }
 [data-testid="stMain"] .stButton button p { font-size: .9rem; }
 [data-testid="stMain"] [data-testid="stPageLink-NavLink"] { background: transparent;
   padding-left: 0; }

@@ -203,8 +203,7 @@ def _show_changes(catalogue: Catalogue, trial: Trial) -> None:
             pair=pairs.get(chosen),
             page=st.session_state.get(_PAGE) or 1,
         )
-        if shown.pages > 1:
-            st.pagination(shown.pages, key=_PAGE)
+        parts.pager(shown.pages, key=_PAGE)
     with st.container(horizontal=True, gap="small"):
         for change in shown.items:
             with st.container(width=_TILE, key=f"models.change.{change.product_id}"):

@@ -15,7 +15,7 @@ from catalog_ai.services.deciding import DecisionView
 from catalog_ai.services.evidence import Candidate
 from catalog_ai.services.history import HistoryLine
 from catalog_ai.services.jobs import JobView
-from catalog_ai.services.review import Pair, QueueItem, ReviewProgress
+from catalog_ai.services.review import LEFT, QUEUES, Pair, QueueItem, ReviewProgress
 from catalog_ai.services.run_cards import NO_LABEL, card
 from catalog_ai.services.run_sections import Section
 from catalog_ai.services.runs import RunItemView, RunView
@@ -106,6 +106,15 @@ def progress_line(progress: ReviewProgress) -> str:
     """Return "5 of 501, 496 left"."""
     total = progress.decided + progress.left
     return f"{progress.decided:,} of {total:,}, {progress.left:,} left"
+
+
+def nothing_left_line(progress: ReviewProgress, queue: str) -> str:
+    """Return that a queue is empty, and where something is left: the first that holds anything."""
+    for name in LEFT:
+        if name != queue and progress.by_queue[name]:
+            wait = count(progress.by_queue[name], "waits", "wait")
+            return f"Nothing is left here. {wait} under “{QUEUES[name]}”."
+    return "Nothing is left here."
 
 
 def category_of(choice: str) -> str | None:
@@ -271,11 +280,11 @@ def facts(item: QueueItem) -> str:
         known.append(f"delivered as {item.label_given}")
     if item.trained_on:
         known.append("the model learnt from this photo")
+    written = " · ".join(f"<bdi>{escaped(part)}</bdi>" for part in known if part)
     note = f"<div class='note'>{escaped(item.note_from_before)}</div>"
     said = (
         f"{verdict(item)}<div>{escaped(item.evidence)}</div>"
-        f"<div class='muted'>{escaped(' · '.join(part for part in known if part))}</div>"
-        + (note if item.note_from_before else "")
+        f"<div class='muted'>{written}</div>" + (note if item.note_from_before else "")
     )
     return f"<div class='facts' data-sku='{escaped(item.sku)}'>{said}</div>"
 
@@ -310,8 +319,7 @@ def alikes(item: QueueItem) -> str:
     """Return the look-alikes as HTML: a photo, its label, whether it agrees and who says so."""
     cells = []
     for near in item.neighbours:
-        agrees = near.label == item.label
-        word, css = ("✓ same label", "agree") if agrees else ("✗ other label", "disagree")
+        word, css = _sign(near.label, item)
         confirmed = "<div class='muted'>✓ confirmed</div>" if near.confirmed else ""
         cells.append(
             f"<div class='tile'>{photo(near.thumbnail)}"
@@ -319,6 +327,13 @@ def alikes(item: QueueItem) -> str:
             f"<span class='{css}'>{word}</span>{confirmed}</div>"
         )
     return f"<div class='alikes'>{''.join(cells)}</div>"
+
+
+def _sign(label: str | None, item: QueueItem) -> tuple[str, str]:
+    """Return whether a look-alike's label agrees with the item's, in words and as a class."""
+    if label == item.label:
+        return "✓ same label", "agree"
+    return ("→ as suggested" if label == item.suggestion else "✗ other label"), "disagree"
 
 
 def photo(path: Path) -> str:

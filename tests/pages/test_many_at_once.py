@@ -86,6 +86,25 @@ def test_a_sheet_asks_for_a_category_first(dresses: list[int]) -> None:
     assert app.session_state[address.CATEGORY] == "dress"
 
 
+def test_labels_that_are_no_category_have_sheets_of_their_own(
+    catalogue: Catalogue, dresses: list[int]
+) -> None:
+    odd = dresses[:2]
+    with write(catalogue.engine, touches=("labels", "scores")) as session:
+        session.execute(update(Product).where(Product.id.in_(odd)).values(label_current="Body"))
+        scores = update(LabelScore).where(LabelScore.product_id.in_(odd))
+        session.execute(scores.values(label="Body", known_label=False, looks_wrong=False))
+    app = opened("sheet", queue="Not a known category")
+    offered = app.selectbox(key=address.CATEGORY).options
+    assert "Body" in offered
+    assert "dress" not in offered, "no product of that queue carries a known category"
+    assert "dress" not in labels(app)
+    app = press(app, "Body")
+    assert "2 products here" in words(app)
+    assert "Body" in opened("sheet", queue="Everything").selectbox(key=address.CATEGORY).options
+    assert "Body" not in opened("sheet").selectbox(key=address.CATEGORY).options
+
+
 def test_one_key_decides_about_a_whole_sheet(catalogue: Catalogue, dresses: list[int]) -> None:
     app = opened("sheet", category="dress")
     app = tick(app, catalogue, Filter("wrong", "dress"), *dresses[:2])

@@ -366,11 +366,11 @@ def test_a_run_of_nothing_says_so(catalogue: Catalogue, seeded: Seeded) -> None:
 
 def test_what_is_dismissed_needs_nobody_today(catalogue: Catalogue, seeded: Seeded) -> None:
     app = opened("Today")
-    assert "4 photos or rows need you" in [link.proto.label for link in app.get("page_link")]
+    assert "4 photos or rows to look into" in [link.proto.label for link in app.get("page_link")]
     items = runs.run_items(catalogue, seeded.run_id, outcomes=("quarantined",))
     runs.dismiss(catalogue, [item.id for item in items])
     app.run()
-    assert "2 photos or rows need you" in [link.proto.label for link in app.get("page_link")]
+    assert "2 photos or rows to look into" in [link.proto.label for link in app.get("page_link")]
 
 
 def test_models_can_be_trained_from_the_page(catalogue: Catalogue, seeded: Seeded) -> None:

@@ -52,8 +52,8 @@ AGREEMENT = Agreement(48, 46, (20, 20), (28, 26), 0.8602, 0.9885, 3, ())
 
 def test_it_says_when_to_stop() -> None:
     assert views.found_line(PROGRESS) == (
-        "Of the last 50 decisions 12 found a label that was truly wrong; among those that were "
-        "20 to 40% likely wrong it was 1 in 8."
+        "Of the last 50 decisions about a known category 12 found a label that was truly wrong; "
+        "among those that were 20 to 40% likely wrong it was 1 in 8."
     )
     assert views.left_line(PROGRESS) == (
         "About 31 wrong labels are left among the 70 that look wrong, 22 of them among those more "
@@ -63,7 +63,9 @@ def test_it_says_when_to_stop() -> None:
 
 def test_it_says_so_of_one_and_of_none() -> None:
     one = replace(PROGRESS, answers=1, were_wrong=0, promises=())
-    assert views.found_line(one) == "The last decision found no wrong label."
+    assert views.found_line(one) == (
+        "The last decision about a known category found no wrong label."
+    )
     assert views.found_line(replace(one, were_wrong=1)).endswith("a label that was truly wrong.")
     assert views.found_line(replace(one, answers=0)) == ""
     last = replace(PROGRESS, count=1, wrong=0.7, sure=0.0, ahead=1, ahead_wrong=0.7)

@@ -12,7 +12,7 @@ import pytest
 
 from catalog_ai.services.evidence import Neighbour
 from catalog_ai.services.jobs import JobView
-from catalog_ai.services.review import Pair, ReviewProgress
+from catalog_ai.services.review import QUEUES, Pair, ReviewProgress
 from catalog_ai.services.runs import RunItemView
 from pages._ui import charts, viewmodels
 
@@ -74,12 +74,37 @@ def test_a_look_alike_says_in_a_word_whether_people_confirmed_it(tmp_path: Path)
     def near(label: str, confirmed: bool) -> Neighbour:
         return Neighbour(1, "AB-1", label, tmp_path / "none.jpg", confirmed)
 
-    item = SimpleNamespace(label="dress", neighbours=[near("dress", True), near("skirt", False)])
-    confirmed, other = viewmodels.alikes(item).split("<div class='tile'>")[1:]
+    alike = [near("dress", True), near("skirt", False), near("hat", False)]
+    item = SimpleNamespace(label="dress", suggestion="hat", neighbours=alike)
+    confirmed, other, suggested = viewmodels.alikes(item).split("<div class='tile'>")[1:]
     assert "✓ same label" in confirmed
     assert "✓ confirmed" in confirmed
     assert "✗ other label" in other
     assert "confirmed" not in other
+    assert "→ as suggested" in suggested, "it speaks for the suggestion"
+
+
+def test_an_empty_queue_says_where_something_waits() -> None:
+    counts = dict.fromkeys(QUEUES, 0) | {"second_look": 1, "decided": 7, "all": 8}
+    progress = SimpleNamespace(by_queue=counts)
+    assert viewmodels.nothing_left_line(progress, "wrong") == (
+        "Nothing is left here. 1 waits under “Second look”."
+    )
+    assert viewmodels.nothing_left_line(progress, "second_look") == "Nothing is left here."
+    counts["unknown"] = 1200
+    assert "1,200 wait under “Not a known category”" in viewmodels.nothing_left_line(
+        progress, "all"
+    )
+
+
+def test_a_title_keeps_its_direction_to_itself() -> None:
+    item = SimpleNamespace(
+        **{"label": "dress", "label_given": "dress", "suggestion": "", "score": None},
+        **{"sku": "A-1", "title": "פריט (M)", "evidence": "", "note_from_before": ""},
+        trained_on=True,
+    )
+    said = viewmodels.facts(item)
+    assert "<bdi>A-1</bdi> · <bdi>פריט (M)</bdi> · <bdi>the model learnt" in said
 
 
 def test_text_is_never_markup() -> None:
@@ -201,3 +226,11 @@ def test_a_table_of_pairs_shows_names_never_as_markup_and_links_every_count() ->
     (cell,) = drawn.layout.annotations
     assert cell.text.count("<") == 4
     assert "target='_self'><span style='color:#000'>2</span></a>" in cell.text
+
+
+def test_a_confusion_matrix_shows_categories_as_they_are_written() -> None:
+    drawn = charts.confusion(["38", "<b>40</b>"], [[3, 0], [1, 2]])
+    for axis in (drawn.layout.xaxis, drawn.layout.yaxis):
+        assert list(axis.ticktext) == ["38", "&lt;b&gt;40&lt;/b&gt;"]
+        assert list(axis.tickvals) == [0, 1], "38 is a name, not a place on the axis"
+    assert drawn.data[0].x is None

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from catalog_ai.errors import CatalogError
-from catalog_ai.services import review, views
+from catalog_ai.services import categories, review, views
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.review import QUEUES, SORTS, STATES, Choices, ReviewProgress
 from pages._ui import cache, frame, viewmodels
@@ -19,11 +19,12 @@ _WIDE, _WIDER = 150, 196  # pixels; the second for the orders
 
 def show(catalogue: Catalogue, progress: ReviewProgress) -> None:
     """Draw what can be chosen; `address` says what was."""
-    show_queues(progress)
+    queues = show_queues(progress)
     choices = cache.cached(catalogue, ("products", "runs"), review.choices)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         names = cache.cached(catalogue, TOPICS, review.categories)
-        _choice(address.CATEGORY, (address.ALL, *names), "Category", free=True, width=_WIDE)
+        labels = (address.ALL, *labels_of(catalogue, address.queue()))
+        _choice(address.CATEGORY, labels, "Category", free=True, width=_WIDE)
         _choice(address.SUGGESTION, (address.ANY, *names), "Suggestion", free=True, width=_WIDE)
         st.text_input(
             "Search",
@@ -38,14 +39,24 @@ def show(catalogue: Catalogue, progress: ReviewProgress) -> None:
         _choice(address.SORT, _orders(choices), "Order", width=_WIDER)
         show_more(catalogue, choices)
         show_views(catalogue)
-        if address.in_use():
-            st.button("Clear filters", type="tertiary", on_click=address.clear)
+    if address.in_use():  # which is known once the choices have read the address
+        queues.button("Clear filters", type="tertiary", on_click=address.clear)
 
 
-def show_queues(progress: ReviewProgress) -> None:
-    """Draw the queues that hold anything, each with how much."""
+def labels_of(catalogue: Catalogue, queue: str) -> tuple[str, ...]:
+    """Return the labels that products of a queue may carry, by name."""
+    names = cache.cached(catalogue, TOPICS, review.categories)
+    if queue == "wrong":
+        return names
+    others = cache.cached(catalogue, TOPICS, categories.not_yet)
+    return others if queue == "unknown" else (*names, *others)
+
+
+def show_queues(progress: ReviewProgress) -> "st.delta_generator.DeltaGenerator":
+    """Draw the queues that hold anything, each with how much; return their row."""
     chosen = address.queue()
-    with st.container(horizontal=True, gap="xsmall"):
+    row = st.container(horizontal=True, gap="xsmall")
+    with row:
         for name, words in QUEUES.items():
             count = progress.by_queue[name]
             if count or name in (*_ALWAYS, chosen):
@@ -56,6 +67,7 @@ def show_queues(progress: ReviewProgress) -> None:
                     on_click=address.choose_queue,
                     args=(name,),
                 )
+    return row
 
 
 def show_more(catalogue: Catalogue, choices: Choices) -> None:

@@ -42,7 +42,7 @@ def show(catalogue: Catalogue, wanted: Filter, sort: Sort) -> None:
     if place is None:
         with bar:
             _show_bar(catalogue, page, place)
-        _nothing_left(page)
+        _nothing_left(catalogue, page)
         return
     if place.other:
         st.info(
@@ -50,7 +50,7 @@ def show(catalogue: Catalogue, wanted: Filter, sort: Sort) -> None:
             icon=":material/visibility:",
         )
     with st.container(border=True):
-        picture, facts = st.columns((2, 3), gap="large")
+        picture, facts = st.columns((3, 5), gap="medium")
         with picture:
             st.html(f"<div class='hero'>{viewmodels.photo(place.item.image)}</div>")
             _show_closer(catalogue, place.item)
@@ -131,7 +131,7 @@ def _placed(page: QueuePage, item: QueueItem, other: str = "") -> _Place:
     return _Place(item, ids[place - 1] if place > 0 else None, following, other)
 
 
-def _nothing_left(page: QueuePage) -> None:
+def _nothing_left(catalogue: Catalogue, page: QueuePage) -> None:
     if page.items:
         st.info(
             "Others are looking at everything on this page: take the next page.",
@@ -141,7 +141,7 @@ def _nothing_left(page: QueuePage) -> None:
     elif address.in_use():
         st.info("Nothing here matches these filters.", icon=":material/filter_alt:")
     else:
-        st.success("Nothing is left here.", icon=":material/done_all:")
+        sheet.nothing_left(catalogue)
 
 
 def _show_closer(catalogue: Catalogue, item: QueueItem) -> None:
@@ -176,7 +176,7 @@ def _show_buttons(catalogue: Catalogue, place: _Place) -> None:
     if item.suggestion and item.suggestion != item.label:
         decisions.append((f"Accept {item.suggestion}", "accept", "W"))
     decisions += [("Not a product photo", "not_product", "E"), ("Second look", "second_look", "N")]
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="xsmall"):
         for words, action, key in decisions:
             st.button(
                 viewmodels.plain(words),
@@ -186,7 +186,7 @@ def _show_buttons(catalogue: Catalogue, place: _Place) -> None:
                 args=(catalogue, item, following, action, None, place.again),
                 **common,
             )
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="xsmall"):
         for number, candidate in enumerate(item.candidates, 1):
             args = (catalogue, item, following, "relabel", candidate.label, place.again)
             key = keys.button(str(number), place.card)
@@ -231,15 +231,8 @@ def _show_bar(catalogue: Catalogue, page: QueuePage, place: _Place | None) -> No
     """Draw how many there are, the pages, previous and next, and undo."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"{viewmodels.count(page.total, 'product')} here", width="content")
-        if page.pages > 1:
-            st.pagination(
-                page.pages,
-                key=address.PAGE,
-                bind="query-params",
-                max_visible_pages=5,
-                on_change=state.set_focus,
-                args=(None,),
-            )
+        bound = {"key": address.PAGE, "bind": "query-params"}
+        parts.pager(page.pages, **bound, on_change=state.set_focus, args=(None,))
         before, following = (place.before, place.following) if place else (None, None)
         for words, target, arrow in (("Previous", before, "Left"), ("Next", following, "Right")):
             st.button(

@@ -22,7 +22,7 @@ def show(catalogue: Catalogue) -> None:
         st.caption("Rows: the label. Columns: what it looks like. A number leads to its queue.")
         drawn = charts.doubts(*viewmodels.pair_table(pairs), viewmodels.pair_link)
         st.plotly_chart(drawn, config={"displayModeBar": False}, key="review.pairs")
-    with lines:
+    with lines, st.container(gap="xxsmall"):
         for place, pair in enumerate(pairs[:LINES]):
             with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
                 st.button(

@@ -12,7 +12,7 @@ from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.review import Filter, QueuePage, Sort
 from pages._ui import cache, frame, parts, sheet_views, state, viewmodels
 from pages._ui.desk import address, tiles, told
-from pages._ui.desk.filters import TOPICS
+from pages._ui.desk.filters import TOPICS, labels_of
 
 PER_PAGE = 32
 HINT = "Tick what is odd:"
@@ -35,7 +35,7 @@ def show(catalogue: Catalogue, wanted: Filter, sort: Sort) -> None:
     if page.items:
         _draw(catalogue, page, wanted.queue)
     else:
-        st.success("Nothing is left here.", icon=":material/done_all:")
+        nothing_left(catalogue)
         _offer_categories(catalogue, wanted)
 
 
@@ -64,9 +64,15 @@ def show_bar(catalogue: Catalogue, page: QueuePage) -> None:
     """Draw how many there are, the pages, and undo."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.caption(f"{viewmodels.count(page.total, 'product')} here", width="content")
-        if page.pages > 1:
-            st.pagination(page.pages, key=address.PAGE, bind="query-params", max_visible_pages=5)
+        parts.pager(page.pages, key=address.PAGE, bind="query-params")
         parts.undo_button(catalogue)
+
+
+def nothing_left(catalogue: Catalogue) -> None:
+    """Say that the queue is empty, and which other one is not."""
+    progress = cache.cached(catalogue, TOPICS, review.progress)
+    line = viewmodels.nothing_left_line(progress, address.queue())
+    st.success(line, icon=":material/done_all:")
 
 
 def look(product_id: int) -> None:
@@ -100,7 +106,7 @@ def _offer_categories(catalogue: Catalogue, wanted: Filter) -> None:
 def _offered(catalogue: Catalogue, queue: str) -> Iterable[tuple[str, str]]:
     """Return (category, words), with how many of it look wrong where that is the queue."""
     if queue != "wrong":
-        return [(name, name) for name in cache.cached(catalogue, TOPICS, review.categories)]
+        return [(name, name) for name in labels_of(catalogue, queue)]
     progress = cache.cached(catalogue, TOPICS, review.progress)
     return [(label, f"{label} {count:,}") for label, count in progress.by_category.items()]
 
