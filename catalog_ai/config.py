@@ -56,6 +56,11 @@ class Settings:
         return self.home / "backups"
 
     @property
+    def damaged(self) -> Path:
+        """Where damaged copies of photos lie that a repair moved aside."""
+        return self.home / "damaged"
+
+    @property
     def interim(self) -> Path:
         """What an ingest has computed and not yet written; may be deleted while none runs."""
         return self.home / "interim"

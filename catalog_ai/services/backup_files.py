@@ -73,14 +73,14 @@ def hand_over(files_list: Path, source: Path, target: Path, *, renewing: bool = 
     """Bring the files of a list from one folder to another; what is there already stays.
 
     But when `renewing` it does not where `source` has what was stored and the target has not: it
-    was stored anew, since what was there, perhaps the same file by hard link, was damaged.
+    was stored anew, since what was there, perhaps the same file by hard link, was damaged. A copy
+    that is what its name says is whole, whatever size the list has: the other was damaged then.
     """
     handed = Handed()
     for size, name in read_list(files_list):
-        is_there = _size(target / name) == size
-        if is_there and not (renewing and _is_repaired(source / name, target / name)):
+        if _stays(target / name, size, source / name if renewing else None):
             handed.there += 1
-        elif _size(source / name) != size:
+        elif _size(source / name) != size and not _is_whole(source / name):
             handed.missing.add(name)
         elif _link(source / name, target / name):
             handed.linked += 1
@@ -146,6 +146,13 @@ def _size(path: Path) -> int | None:
     return None if found is None else found.st_size
 
 
+def _stays(path: Path, size: int, newer: Path | None) -> bool:
+    """Whether a file is there already; `newer` may have been stored anew."""
+    if _size(path) != size:
+        return _is_whole(path)
+    return newer is None or not _is_repaired(newer, path)
+
+
 def _is_repaired(path: Path, other: Path) -> bool:
     """Whether a stored copy is what its name says, and an older one is not."""
     checksum = named_after(path)[1]
@@ -155,6 +162,12 @@ def _is_repaired(path: Path, other: Path) -> bool:
         and checksum_of(other.read_bytes()) != checksum
         and checksum_of(path.read_bytes()) == checksum
     )
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a stored copy is there and what its name says; False where that says nothing."""
+    checksum = named_after(path)[1]
+    return bool(checksum and _size(path)) and checksum_of(path.read_bytes()) == checksum
 
 
 def _is_newer(path: Path, other: Path) -> bool:

@@ -16,7 +16,7 @@ from catalog_ai.services.checks import database, files, outputs, work
 from catalog_ai.services.checks.finding import NOTE, OK, PROBLEM, Finding, problem
 from db.readonly import open_read_only, schema_state
 
-__all__ = ["NOTE", "OK", "PROBLEM", "Finding", "check", "findings", "open_as_found"]
+__all__ = ["DECODES", "NOTE", "OK", "PROBLEM", "Finding", "check", "findings", "open_as_found"]
 
 Check = Callable[[Catalogue, bool], Finding]
 
@@ -41,7 +41,8 @@ OF_THE_CATALOGUE: dict[str, Check] = {
     "runs": work.runs,
     "jobs": work.jobs,
 }
-ONLY_DEEP: dict[str, Check] = {"photos decode": files.decodable}
+DECODES = "photos decode"
+ONLY_DEEP: dict[str, Check] = {DECODES: files.decodable}
 
 
 def open_as_found(settings: Settings) -> Catalogue:

@@ -84,6 +84,24 @@ def test_damaged_photos_are_named_one_by_one(
     assert checks["stored photos"]["files"] == []
 
 
+def test_damaged_photos_are_moved_aside(
+    catalogue: Catalogue, with_model: Seeded, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    photo, gone = sorted(catalogue.settings.images.glob("*/*.jpg"))[:2]
+    photo.write_bytes(photo.read_bytes()[:-100])
+    gone.unlink()
+    target = tmp_path / "found.json"
+    assert code(doctor.main, "--repair", "--json", str(target)) == 1
+    (said,) = (line for line in capsys.readouterr().out.splitlines() if line[:8] == "repaired")
+    assert said.startswith(
+        f"repaired: 1 damaged photos moved to {catalogue.settings.damaged}; 0 ph"
+    )
+    assert "; 2 wait for their delivery (images/" in said
+    assert json.loads(target.read_text())["repaired"] == {"moved": 1, "restored": 0, "waiting": 2}
+    assert (catalogue.settings.damaged / photo.parent.name / photo.name).exists()
+    assert code(doctor.main, "--from", str(tmp_path)) == 2
+
+
 def test_a_finding_is_one_line() -> None:
     found = Finding("photos", PROBLEM, "2 are gone", "look for them", ("a.jpg", "b.jpg"))
     assert doctor.line(found) == "problem  photos: 2 are gone (a.jpg, b.jpg); look for them"

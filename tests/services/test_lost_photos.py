@@ -138,7 +138,7 @@ def test_a_damaged_copy_comes_back_once_it_is_deleted(
     named = path.relative_to(shop.settings.home).as_posix()
     assert found["photos decode"].files == (named,)
     assert found["photos decode"].examples == (f"{named}: it is not what was stored",)
-    assert "delete these files" in found["photos decode"].advice
+    assert "doctor --repair" in found["photos decode"].advice
     for file in found["photos decode"].files:
         (shop.settings.home / file).unlink()
     ingest(shop, folder)

@@ -16,7 +16,7 @@ from db.queries.health import PhotoNames
 
 HOUR = 3600.0  # seconds; what is younger may belong to a run at work
 _PAGE = 1000
-_UNREAD = ("unreadable", "still_copying")  # says nothing of what the file holds
+UNREAD = ("unreadable", "still_copying")  # says nothing of what the file holds
 _LISTED = 10_000  # damaged files that are named one by one
 
 
@@ -26,8 +26,8 @@ def stored_copies(catalogue: Catalogue, deep: bool) -> Finding:
     if gone.count:
         return problem(
             f"{gone.count:,} of {count:,} stored photos are missing or empty",
-            "deliver these photos again: what is lacking is stored anew; or bring the files back "
-            "from a backup made with --photos",
+            "deliver these photos again: what is lacking is stored anew; or bring them back from a "
+            "backup made with --photos: python -m catalog_ai.doctor --repair --from FOLDER",
             gone.examples,
         )
     return ok(f"{count:,} stored photos are there")
@@ -96,10 +96,9 @@ def decodable(catalogue: Catalogue, deep: bool) -> Finding:
             count += 1
             name = file.relative_to(catalogue.settings.home).as_posix()
             try:
-                data = _as_stored(file)
-                decode(data)
+                data = whole_copy(file)
             except PhotoError as error:
-                if error.code in _UNREAD:
+                if error.code in UNREAD:
                     unread.add(f"{name}: {error.reason}")
                     continue
                 broken.add(f"{name}: {error.reason}")
@@ -112,8 +111,8 @@ def decodable(catalogue: Catalogue, deep: bool) -> Finding:
     if broken.count:
         return problem(
             f"{broken.count:,} of {count:,} files in images/ are damaged",
-            "delete these files (--json FILE names them all) and deliver their photos again: they "
-            "are stored anew; or put copies from a backup made with --photos in their place",
+            "python -m catalog_ai.doctor --repair moves them aside and brings back what a backup "
+            "made with --photos has (--from FOLDER); then deliver the photos of the others again",
             broken.examples,
             files=damaged,
         )
@@ -132,12 +131,24 @@ def decodable(catalogue: Catalogue, deep: bool) -> Finding:
     return ok(f"{count:,} files in images/ are whole, no two are the same")
 
 
-def _as_stored(file: Path) -> bytes:
-    """Return a stored copy's bytes. Raises `PhotoError` where they are not those it is named by."""
+def whole_copy(file: Path) -> bytes:
+    """Return a stored copy's bytes.
+
+    Raises `PhotoError` where they are not those it is named by or do not decode, and with a code of
+    `UNREAD` where they cannot be read.
+    """
     data, checksum = read_photo(file), named_after(file)[1]
     if checksum and checksum != checksum_of(data):
         raise PhotoError("damaged", "it is not what was stored")
+    decode(data)
     return data
+
+
+def missing_copies(catalogue: Catalogue) -> Iterator[str]:
+    """Yield the stored copies that a photo has and that are not there, or empty."""
+    for photo in _photos(catalogue):
+        if not is_there(catalogue.settings.home / photo.stored_image):
+            yield photo.stored_image
 
 
 def _missing(catalogue: Catalogue, name: Callable[[PhotoNames], str]) -> tuple[int, Tally]:

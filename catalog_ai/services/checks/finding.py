@@ -14,7 +14,7 @@ class Finding:
     """One check's outcome: `state` is one of `STATES`, `advice` says what to do about it.
 
     `examples` are the first few of what is not well: files, products, models, jobs; `files` are all
-    of them, up to 10,000, where they are to be deleted one by one. A check leaves `name` empty: the
+    of them, up to 10,000, where they are to be moved one by one. A check leaves `name` empty: the
     list of checks in `services.checking` gives it.
     """
 
