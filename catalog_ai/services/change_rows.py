@@ -9,8 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy.orm import Session
 
+from catalog_ai.services.cells import TEXT, TIME, WHOLE
 from catalog_ai.services.labelling import same_label
-from catalog_ai.services.table_files import TEXT, TIME, WHOLE, Row
+from catalog_ai.services.table_files import Row
 from db.queries import changes
 from db.queries.changes import Reason, Step
 
@@ -39,11 +40,10 @@ def rows(session: Session, after: int, up_to: int) -> Iterator[Row]:
         known = changes.reasons(session, [decision_id for decision_id, *_ in part])
         for decision_id, old, new, what in part:
             reason = known[decision_id]
-            yield {
-                **{"sku": reason.sku, "old": old, "new": new, "what": what},
-                **{"who": reason.reviewer, "when": reason.decided_at, "why": _why(reason)},
-                "decision_id": decision_id,
-            }
+            yield (
+                *(reason.sku, old, new, what, reason.reviewer, reason.decided_at),
+                *(_why(reason), decision_id),
+            )
 
 
 def found_changes(histories: Iterable[Sequence[Step]], after: int) -> Iterator[Change]:

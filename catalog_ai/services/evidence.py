@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple, Protocol
 
 from sqlalchemy.orm import Session
 
@@ -39,6 +41,34 @@ class Seen:
     around: Sequence[ProductRow] = ()
     decision: DecisionRow | None = None
     twin: ProductRow | None = None
+
+
+class Labelled(Protocol):
+    """A product, as far as the sentence speaks of it."""
+
+    @property
+    def label_current(self) -> str | None: ...
+    @property
+    def label_given(self) -> str | None: ...
+    @property
+    def image_sha256(self) -> str: ...
+
+
+class Agreement(NamedTuple):
+    """How many of the closest look-alikes carry a label, and of how many people confirmed it."""
+
+    carry: int
+    confirmed: int
+
+
+class Judgement(NamedTuple):
+    """What is said of a label: of `around` look-alikes so many carry the suggestion, or `own`."""
+
+    suggestion: str
+    known_label: bool
+    around: int
+    suggested: Agreement
+    own: Agreement
 
 
 @dataclass(frozen=True)
@@ -93,28 +123,41 @@ def closest(score: ScoreRow | None, near: dict[int, ProductRow]) -> list[Product
 
 def sentence(product: ProductRow, score: ScoreRow | None, queue: str, seen: Seen) -> str:
     """Return one sentence that says why the product is shown in this queue."""
+    judged = None if score is None else _judgement(product.label_current, score, seen.around)
+    return explained(product, judged, queue, seen.decision, seen.twin)
+
+
+def explained(
+    product: Labelled,
+    judged: Judgement | None,
+    queue: str,
+    decision: DecisionRow | None = None,
+    twin: ProductRow | None = None,
+) -> str:
+    """Return the same sentence for who has counted already what the look-alikes carry."""
+    label = product.label_current
     if queue == "second_look":
-        return _second_look(product, seen.decision)
-    if queue == "decided" and seen.decision is not None:
-        return f"{what_was_done(seen.decision)} on {_day(seen.decision)}."
-    if score is None:
+        return _second_look(product, decision)
+    if queue == "decided" and decision is not None:
+        return f"{what_was_done(decision)} on {_day(decision)}."
+    if judged is None:
         return "The worker has not looked at this label yet."
     if queue == "odd":
         return "This may be no photo of a product: hardly anything in the catalogue looks like it."
-    if queue == "twins" and seen.twin is not None:
+    if queue == "twins" and twin is not None:
         return (
-            f"Labelled {product.label_current or 'nothing'}; {seen.twin.sku}, all but the same "
-            f"photo, is {seen.twin.label_current}."
+            f"Labelled {label or 'nothing'}; {twin.sku}, all but the same "
+            f"photo, is {twin.label_current}."
         )
-    around = _comparison(product.label_current, seen.around, score.suggestion)
-    if queue == "disputed" and seen.decision is not None:
-        done = f"{what_was_done(seen.decision)} on {_day(seen.decision)}"
-        return f"{done}; the model in use now is sure of {score.suggestion}, and {around}."
-    if product.label_current is None:
+    around = _comparison(label, judged)
+    if queue == "disputed" and decision is not None:
+        done = f"{what_was_done(decision)} on {_day(decision)}"
+        return f"{done}; the model in use now is sure of {judged.suggestion}, and {around}."
+    if label is None:
         return f"Delivered without a label; {around}."
-    if not score.known_label:
-        return f"Delivered as {product.label_current}, which is no category yet; {around}."
-    return f"Labelled {product.label_current}; {around}."
+    if not judged.known_label:
+        return f"Delivered as {label}, which is no category yet; {around}."
+    return f"Labelled {label}; {around}."
 
 
 def what_was_done(decision: DecisionRow) -> str:
@@ -127,48 +170,57 @@ def what_was_done(decision: DecisionRow) -> str:
     return f"{decision.reviewer} {done.get(decision.action, f'chose {decision.label_after}')}"
 
 
-def _comparison(label: str | None, around: Sequence[ProductRow], suggestion: str) -> str:
+def _judgement(label: str | None, score: ScoreRow, around: Sequence[ProductRow]) -> Judgement:
+    suggested, own = (_agreement(around, name) for name in (score.suggestion, label))
+    return Judgement(score.suggestion, score.known_label, len(around), suggested, own)
+
+
+def _agreement(around: Sequence[ProductRow], label: str | None) -> Agreement:
+    """Count who carries a label; without a label nobody does."""
+    alike = [other for other in around if label and same_label(other.label_current, label)]
+    return Agreement(len(alike), sum(map(_is_confirmed, alike)))
+
+
+@lru_cache(maxsize=4096)  # a file of a million products says much the same of most
+def _comparison(label: str | None, judged: Judgement) -> str:
     """Return what speaks for the suggestion: "7 of its 8 closest look-alikes are dress"."""
+    suggestion, _, around, suggested, own = judged
     if not around:
         return f"the photo looks like {suggestion}"
-    agreeing, own = (
-        [other for other in around if name and same_label(other.label_current, name)]
-        for name in (suggestion, label)
-    )
-    if len(own) > len(agreeing):
+    if own.carry > suggested.carry:
         return (
             f"the photo itself looks like {suggestion}, though {_share(own, around)} "
-            f"{'is' if len(own) == 1 else 'are'} {label}"
+            f"{'is' if own.carry == 1 else 'are'} {label}"
         )
-    if not agreeing:
+    if not suggested.carry:
         return f"the photo itself looks like {suggestion}, its closest look-alikes do not"
-    return f"{_share(agreeing, around)} {'is' if len(agreeing) == 1 else 'are'} {suggestion}"
+    verb = "is" if suggested.carry == 1 else "are"
+    return f"{_share(suggested, around)} {verb} {suggestion}"
 
 
-def _share(alike: Sequence[ProductRow], around: Sequence[ProductRow]) -> str:
-    if len(around) == 1:
+def _share(alike: Agreement, around: int) -> str:
+    if around == 1:
         return f"its closest look-alike{_by_people(alike)}"
-    return f"{len(alike)} of its {len(around)} closest look-alikes{_by_people(alike)}"
+    return f"{alike.carry} of its {around} closest look-alikes{_by_people(alike)}"
 
 
-def _by_people(alike: Sequence[ProductRow]) -> str:
+def _by_people(alike: Agreement) -> str:
     """Return how many of these labels people confirmed, as an aside: ", all confirmed by people,".
 
     What a person said of a look-alike counts for more than what the feed delivered.
     """
-    confirmed = sum(map(_is_confirmed, alike))
-    if not confirmed:
+    if not alike.confirmed:
         return ""
-    if confirmed < len(alike):
-        return f", {confirmed} of them confirmed by people,"
-    return f",{' all' if confirmed > 1 else ''} confirmed by people,"
+    if alike.confirmed < alike.carry:
+        return f", {alike.confirmed} of them confirmed by people,"
+    return f",{' all' if alike.confirmed > 1 else ''} confirmed by people,"
 
 
 def _is_confirmed(product: ProductRow) -> bool:
     return product.review_state in CONFIRMED
 
 
-def _second_look(product: ProductRow, decision: DecisionRow | None) -> str:
+def _second_look(product: Labelled, decision: DecisionRow | None) -> str:
     if decision is None:
         return "This waits for a second look."
     since = f"{what_was_done(decision)} on {_day(decision)}"

@@ -1,19 +1,18 @@
 """What the rows of each file say; `TABLES` is kind → its columns and where its rows come from."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from catalog_ai.errors import NoModelError
-from catalog_ai.services import evidence
-from catalog_ai.services.table_files import FLAG, NUMBER, TEXT, TIME, TREE, WHOLE, Columns, Row
+from catalog_ai.services.cells import FLAG, NUMBER, TEXT, TIME, TREE, WHOLE
+from catalog_ai.services.evidence import SHOWN
+from catalog_ai.services.queue_words import carried_around, carried_by_all, sentences
+from catalog_ai.services.table_files import Columns, Row
 from catalog_ai.services.training_folder import LEFT_OUT, Places
-from db.pieces import in_parts
-from db.queries import decisions, listings, models, scores
+from db.queries import decisions, listings, models, products, scores
 from db.queries import review as review_queries
-from db.queries.review import ReviewRow
 from db.queries.wanted import Filter, Sort
 
 _NO_MODEL = 0  # no model has this id: then no product has a score
@@ -21,7 +20,7 @@ _NO_MODEL = 0  # no model has this id: then no product has a score
 
 @dataclass(frozen=True)
 class Table:
-    """What a file holds: its columns by name, and its rows out of a session.
+    """What a file holds: its columns by name, and its rows out of a session, in their order.
 
     What is wanted, and in which order, matters to the queue alone.
     """
@@ -31,94 +30,41 @@ class Table:
 
 
 def _queue(session: Session, wanted: Filter, sort: Sort) -> Iterator[Row]:
-    """Yield what is wanted; of a long list only the numbers lie in memory at once."""
+    """Yield what is wanted; of a long list only a part lies in memory at once."""
     model = models.active(session)
     if model is None or not scores.is_assessed(session, model.id):
         raise NoModelError(
             "nobody has looked for wrong labels yet: run python -m catalog_ai.worker first"
         )
-    for part in in_parts(review_queries.numbers(session, model.id, wanted, sort)):
-        rows = {row.product.id: row for row in review_queries.many(session, model.id, part)}
-        yield from _judged(session, [rows[number] for number in part], wanted.queue)
-
-
-def _judged(session: Session, rows: Sequence[ReviewRow], queue: str) -> Iterator[Row]:
-    """Yield products beside what is said of their labels in this queue."""
-    around = evidence.look_alikes(session, rows)
-    standing = decisions.standing(session, [row.product.id for row in rows], reviews=True)
-    for row in rows:
-        product, score = row.product, row.score
-        twin = around.get(score.twin_id) if score and score.twin_id else None
-        seen = evidence.Seen(evidence.closest(score, around), standing.get(product.id), twin)
-        yield {
-            **_common(product),
-            "suggestion": score.suggestion if score else None,
-            "score": _number(score.score if score else None),
-            "confidence": _number(score.confidence if score else None),
-            "agreement": _number(score.agreement if score else None),
-            "evidence": evidence.sentence(product, score, queue, seen),
-        }
+    looked_up = SHOWN * review_queries.count(session, model.id, wanted)
+    everything = carried_by_all(session) if looked_up > products.count(session) else None
+    for items in listings.queue(session, model.id, wanted, sort):
+        carried = everything or carried_around(session, items)
+        for item, why in zip(items, sentences(session, items, wanted.queue, carried), strict=True):
+            yield (
+                *(item.sku, item.label_current, item.suggestion, item.score),
+                *(item.confidence, item.agreement, item.label_given, item.review_state),
+                *(item.title, item.image_path, item.image_sha256, why),
+            )
 
 
 def _products(session: Session, *_: object) -> Iterator[Row]:
     model = models.active(session)
-    for product in listings.products(session, model.id if model else _NO_MODEL):
-        yield {
-            **_common(product),
-            "suggestion": product.suggestion,
-            "score": _number(product.score),
-            "attributes": product.attributes,
-        }
-
-
-def _common(product: Any) -> Row:
-    return {
-        "sku": product.sku,
-        "label": product.label_current,
-        "label_given": product.label_given,
-        "review_state": product.review_state,
-        "title": product.title,
-        "image": product.image_path,
-        "image_sha256": product.image_sha256,
-    }
+    for _id, *row in listings.products(session, model.id if model else _NO_MODEL):
+        yield row
 
 
 def _decisions(session: Session, *_: object) -> Iterator[Row]:
-    for decision in listings.decisions(session):
-        yield {
-            "sku": decision.sku,
-            "label": decision.label_after,
-            "suggestion": decision.suggestion,
-            "score": _number(decision.score),
-            "action": decision.action,
-            "label_before": decision.label_before,
-            "label_given": decision.label_given,
-            "reviewer": decision.reviewer,
-            "decided_at": decision.decided_at,
-            "note": decision.note,
-            "undone": decision.undone_by is not None,
-            "image_sha256": decision.image_sha256,
-            "decision_id": decision.id,
-        }
+    for decision_id, *row in listings.decisions(session):
+        yield (*row, decision_id)
 
 
 def _training(session: Session, *_: object) -> Iterator[Row]:
     confirmed, places = set(decisions.confirmed(session)), Places()
-    for photo in listings.photos(session, without=LEFT_OUT):
-        path = places.of(photo.label_current, photo.sku, photo.stored_image)
+    for number, sku, label, stored_image, sha256 in listings.photos(session, without=LEFT_OUT):
+        path = places.of(label, sku, stored_image)
         if path is not None:
-            yield {
-                "path": path,
-                "label": photo.label_current,
-                "sku": photo.sku,
-                "stored_image": photo.stored_image,
-                "image_sha256": photo.image_sha256,
-                "confirmed": photo.id in confirmed,
-            }
-
-
-def _number(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
+            yield path, label, sku, stored_image, sha256, number in confirmed
 
 
 TABLES = {

@@ -1,15 +1,17 @@
 """Tables as files for other programs: CSV for people with a spreadsheet, Parquet and JSON."""
 
+import codecs
 import csv
 import io
 import json
-import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from functools import cached_property
 from hashlib import sha256
 from itertools import islice
 from typing import Any
+
+from catalog_ai.services.cells import arrow_type, as_arrow, as_json, for_spreadsheets
 
 # format: what browsers call it
 FORMATS = {
@@ -17,21 +19,11 @@ FORMATS = {
     "parquet": "application/vnd.apache.parquet",
     "json": "application/json",
 }
-# What a column holds.
-TEXT, NUMBER, WHOLE, FLAG, TIME, TREE = "text", "number", "whole", "flag", "time", "tree"
-
 _AT_ONCE = 10_000  # rows in memory beside the finished file
-# Where a spreadsheet could begin a formula: at a cell's start, and, since Excel splits lines at ";"
-# and at line ends where the country writes decimal commas, behind those as well. White space and
-# invisible characters before the sign are passed over by some; the last four signs are full-width,
-# which a Japanese Excel takes for the others.
-_SIGN = r"[=+\-@＝＋－＠]"
-_PASSED_OVER = r"[\s\x00-\x1f\u200b-\u200f\u2060\ufeff]"
-_AT_START = re.compile(rf"(?={_PASSED_OVER}*{_SIGN}|[\t\r\n])")
-_FURTHER_IN = re.compile(rf"(?<=[;\r\n])(?=(?:(?![\r\n]){_PASSED_OVER})*{_SIGN})")
 
-Row = Mapping[str, Any]
-Columns = Mapping[str, str]  # name: what it holds
+Row = Sequence[Any]  # the values in the order of the columns
+Columns = Mapping[str, str]  # name: what it holds, one of those in `cells`
+Part = Sequence[Sequence[Any]]  # some rows, as columns
 
 
 @dataclass(frozen=True)
@@ -47,7 +39,7 @@ class ExportFile:
         """Return what browsers call this kind of file."""
         return FORMATS[self.file_name.rpartition(".")[2]]
 
-    @property
+    @cached_property
     def sha256(self) -> str:
         """Return the hash of the content."""
         return sha256(self.data).hexdigest()
@@ -60,93 +52,71 @@ def table_file(name: str, columns: Columns, rows: Iterable[Row], format: str) ->
     spreadsheet could run as a formula gets an apostrophe. Parquet and JSON run nothing: there every
     value is as it is, numbers are numbers, and moments are moments.
     """
-    counted = _Counted(rows)
-    data = _WRITERS[format](columns, counted)
+    parts = _Counted(rows)
+    data = _WRITERS[format](columns, parts)
     digest = sha256(data).hexdigest()
-    return ExportFile(f"{name}-{digest[:12]}.{format}", data, counted.count)
+    return ExportFile(f"{name}-{digest[:12]}.{format}", data, parts.count)
 
 
 class _Counted:
-    """Rows that are counted as they pass."""
+    """Rows as parts of columns, counted as they pass: a column is written quicker than a row."""
 
     def __init__(self, rows: Iterable[Row]) -> None:
-        self._rows = rows
+        self._rows = iter(rows)
         self.count = 0
 
-    def __iter__(self) -> Iterator[Row]:
-        for row in self._rows:
-            self.count += 1
-            yield row
+    def __iter__(self) -> Iterator[Part]:
+        while part := list(islice(self._rows, _AT_ONCE)):
+            self.count += len(part)
+            yield list(zip(*part, strict=True))
 
 
-def _csv(columns: Columns, rows: Iterable[Row]) -> bytes:
-    binary = io.BytesIO()
-    text = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
+def _csv(columns: Columns, parts: Iterable[Part]) -> bytes:
+    out = io.BytesIO(codecs.BOM_UTF8)
+    out.seek(0, io.SEEK_END)
+    # Its own encoder of that mark is written in Python, and asked for each row.
+    text = io.TextIOWrapper(out, encoding="utf-8", newline="")
     writer = csv.writer(text, lineterminator="\r\n")
     writer.writerow(columns)
-    writer.writerows([_cell(row[name]) for name in columns] for row in rows)
+    for part in parts:
+        writer.writerows(zip(*_changed(for_spreadsheets, part, columns), strict=True))
     text.flush()
-    return binary.getvalue()
+    return out.getvalue()
 
 
-def _cell(value: Any) -> Any:
-    """Return a cell that no spreadsheet runs as a formula; numbers of ours stay numbers."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, dict):
-        value = _compact(value)
-    return _harmless(value) if isinstance(value, str) else value
-
-
-def _harmless(text: str) -> str:
-    if ";" in text or "\n" in text or "\r" in text:
-        text = _FURTHER_IN.sub("'", text)
-    return f"'{text}" if _AT_START.match(text) else text
-
-
-def _json(columns: Columns, rows: Iterable[Row]) -> bytes:
+def _json(columns: Columns, parts: Iterable[Part]) -> bytes:
     """One object on each line, in one list."""
-    out, between = io.BytesIO(), b"[\n"
-    for row in rows:
-        values = {name: _plain(row[name]) for name in columns}
-        out.write(between + json.dumps(values, ensure_ascii=False).encode())
-        between = b",\n"
+    names = (json.dumps(name).replace("%", "%%") for name in columns)
+    line = "{" + ", ".join(f"{name}: %s" for name in names) + "}"
+    out, between = io.BytesIO(), "[\n"
+    for part in parts:
+        lines = map(line.__mod__, zip(*_changed(as_json, part, columns), strict=True))
+        out.write((between + ",\n".join(lines)).encode())
+        between = ",\n"
     out.write(b"\n]\n" if out.tell() else b"[]\n")
     return out.getvalue()
 
 
-def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value
-
-
-def _parquet(columns: Columns, rows: Iterable[Row]) -> bytes:
+def _parquet(columns: Columns, parts: Iterable[Part]) -> bytes:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    types = {
-        **dict.fromkeys((TEXT, TREE), pa.string()),
-        **{NUMBER: pa.float64(), WHOLE: pa.int64(), FLAG: pa.bool_()},
-        TIME: pa.timestamp("us", tz="UTC"),
-    }
-    schema = pa.schema([(name, types[holds]) for name, holds in columns.items()])
-    trees = [name for name, holds in columns.items() if holds == TREE]
-    out, waiting = io.BytesIO(), iter(rows)
+    schema = pa.schema([(name, arrow_type(holds)) for name, holds in columns.items()])
+    out = io.BytesIO()
     with pq.ParquetWriter(out, schema) as writer:
-        while part := list(islice(waiting, _AT_ONCE)):
-            written = [{**row, **{name: _compact(row[name]) for name in trees}} for row in part]
-            writer.write_table(pa.Table.from_pylist(written, schema))
+        for part in parts:
+            arrays = _changed(as_arrow, part, columns)
+            writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
     return out.getvalue()
 
 
-def _compact(tree: Any) -> str:
-    return json.dumps(tree, ensure_ascii=False, sort_keys=True)
+def _changed(
+    change: Callable[[Sequence[Any], str], Any], part: Part, columns: Columns
+) -> list[Any]:
+    return [change(values, holds) for values, holds in zip(part, columns.values(), strict=True)]
 
 
-_WRITERS: dict[str, Callable[[Columns, Iterable[Row]], bytes]] = {
+_WRITERS: dict[str, Callable[[Columns, Iterable[Part]], bytes]] = {
     "csv": _csv,
     "parquet": _parquet,
     "json": _json,

@@ -4,7 +4,8 @@ A score counts only while it is about the product's present photo and label: aft
 delivery it is stale, and the product leaves the queue until the worker has judged it again.
 """
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
@@ -13,7 +14,7 @@ from typing import Any, TypeVarTuple
 from sqlalchemy import ColumnElement, Select, and_, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
-from db.pieces import in_parts
+from db.pieces import in_parts, nearly_always
 from db.queries import products
 from db.queries.decisions import is_review
 from db.queries.products import ProductRow, in_the_feed, row
@@ -24,7 +25,7 @@ from db.queries.wanted import (
     Sort,
     conditions,
     decided_conditions,
-    last_decision,
+    is_latest,
     looks_wrong,
     needs_product,
     needs_score,
@@ -84,22 +85,35 @@ def page(
     limit: int | None,
 ) -> list[ReviewRow]:
     """Return a part of what is wanted, in the order in which it is worked off."""
-    query = _page(model_version_id, wanted, sort, offset, limit)
-    return [_review_row(*found) for found in session.execute(query)]
+    # Numbers alone are sorted: whole rows of a hundred thousand would not fit into memory.
+    shown = list(session.scalars(_page(model_version_id, wanted, sort, offset, limit)))
+    found = {
+        row.product.id: row
+        for part in in_parts(shown)
+        for row in _review_rows(session.execute(_these(model_version_id), {"ids": part}))
+    }
+    return [found[number] for number in shown]
 
 
 @lru_cache(maxsize=_KEPT)
 def _page(
     model_version_id: int, wanted: Filter, sort: Sort, offset: int, limit: int | None
-) -> Select[Product, LabelScore, list[str], bool]:
-    query = _in_order(_rows(model_version_id, wanted.queue), model_version_id, wanted, sort)
-    return query.offset(offset).limit(limit)
-
-
-def numbers(session: Session, model_version_id: int, wanted: Filter, sort: Sort) -> list[int]:
-    """Return all that is wanted by number, in the order in which it is worked off."""
+) -> Select[int]:
     query = _scored(select(Product.id), model_version_id, wanted.queue)
-    return list(session.scalars(_in_order(query, model_version_id, wanted, sort)))
+    return _in_order(query, model_version_id, wanted, sort).offset(offset).limit(limit)
+
+
+@lru_cache(maxsize=16)
+def _these(model_version_id: int) -> Select[Product, LabelScore, list[str], bool]:
+    return _rows(model_version_id).where(Product.id.in_(bindparam("ids", expanding=True)))
+
+
+def in_order(
+    model_version_id: int, wanted: Filter, sort: Sort, *columns: Any
+) -> Select[*tuple[Any, ...]]:
+    """Return these columns of all that is wanted, in the order in which it is worked off."""
+    query = _scored(select(*columns).select_from(Product), model_version_id, wanted.queue)
+    return _in_order(query, model_version_id, wanted, sort)
 
 
 def count(session: Session, model_version_id: int, wanted: Filter) -> int:
@@ -182,26 +196,32 @@ def many(
     session: Session, model_version_id: int, product_ids: list[int] | None = None
 ) -> list[ReviewRow]:
     """Return products with what is known of their labels, by id; None for all in the feed."""
-    query = _rows(model_version_id).order_by(Product.id)
     if product_ids is None:
-        return [_review_row(*found) for found in session.execute(query.where(in_the_feed()))]
+        query = _rows(model_version_id).where(in_the_feed()).order_by(Product.id)
+        return list(_review_rows(session.execute(query)))
+    query = _these(model_version_id).order_by(Product.id)
     return [
-        _review_row(*found)
+        row
         for part in in_parts(sorted(product_ids))
-        for found in session.execute(query.where(Product.id.in_(part)))
+        for row in _review_rows(session.execute(query, {"ids": part}))
     ]
 
 
 def products_by_label(session: Session) -> dict[str, int]:
-    """Return label → how many products carry it, the most first."""
-    counts = func.count()
-    query = (
-        select(Product.label_current, counts)
-        .where(Product.label_current.is_not(None), in_the_feed())
-        .group_by(Product.label_current)
-        .order_by(counts.desc(), Product.label_current)
-    )
-    return {label: number for label, number in session.execute(query) if label}
+    """Return label → how many products carry it, the most first.
+
+    An index on labels answers for all products, another for the few that were retired.
+    """
+    all_of_them = select(Product.label_current, func.count()).group_by(Product.label_current)
+    retired = select(Product.id).where(Product.retired_run_id.is_not(None))
+    counts = Counter(_by_label(session, all_of_them))
+    counts.subtract(_by_label(session, all_of_them.where(Product.id.in_(retired))))
+    carried = [(label, number) for label, number in counts.items() if label and number]
+    return dict(sorted(carried, key=lambda found: (-found[1], found[0])))
+
+
+def _by_label(session: Session, query: Select[str | None, int]) -> dict[str, int]:
+    return {label or "": number for label, number in session.execute(query)}
 
 
 def decided_count(session: Session, since: datetime | None = None) -> int:
@@ -232,24 +252,24 @@ def _decided_since() -> Select[int]:
 
 def fresh(model_version_id: int) -> ColumnElement[bool]:
     """Return the condition that a score is about the product's present photo and label."""
+    same_label = or_(
+        LabelScore.label == Product.label_current,
+        and_(LabelScore.label.is_(None), Product.label_current.is_(None)),
+    )
     return and_(
         LabelScore.product_id == Product.id,
         LabelScore.model_version_id == model_version_id,
-        LabelScore.image_sha256 == Product.image_sha256,
-        or_(
-            LabelScore.label == Product.label_current,
-            and_(LabelScore.label.is_(None), Product.label_current.is_(None)),
-        ),
+        nearly_always(and_(LabelScore.image_sha256 == Product.image_sha256, same_label)),
     )
 
 
-def _rows(model_version_id: int, queue: str = "") -> Select[Product, LabelScore, list[str], bool]:
+def _rows(model_version_id: int) -> Select[Product, LabelScore, list[str], bool]:
     seen = and_(
         Prediction.product_id == Product.id, Prediction.model_version_id == model_version_id
     )
     columns = select(Product, LabelScore, Assessment.classes, Prediction.trained_on)
     return (
-        _scored(columns, model_version_id, queue)
+        columns.outerjoin(LabelScore, fresh(model_version_id))
         .outerjoin(Assessment, Assessment.id == LabelScore.assessment_id)
         .outerjoin(Prediction, seen)
     )
@@ -266,7 +286,7 @@ def _in_order(
     if wanted.queue == "decided" and sort.by == "score":
         # From the latest decision backwards: a page reads as many as it shows, not all of them.
         query = query.join(Decision, Decision.product_id == Product.id).where(
-            Decision.id == last_decision(Decision.product_id), *decided_conditions(wanted)
+            is_latest(), *decided_conditions(wanted)
         )
         return query.order_by(Decision.id.desc())
     return query.where(*conditions(wanted, model_version_id)).order_by(*order(wanted, sort))
@@ -279,6 +299,10 @@ def _counted(model_version_id: int, wanted: Filter, *columns: Any) -> Select[Any
     if wanted.queue not in SCORED and not needs_score(wanted):
         return query
     return query.join(LabelScore, fresh(model_version_id), isouter=wanted.queue not in SCORED)
+
+
+def _review_rows(found: Iterable[Any]) -> Iterator[ReviewRow]:
+    return (_review_row(*columns) for columns in found)
 
 
 def _review_row(
