@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from catalog_ai.errors import CatalogError
+from catalog_ai.errors import CatalogError, PhotoError
 from catalog_ai.services import catalogue as catalogues
 from catalog_ai.services import review, shop
 from catalog_ai.services.catalogue import Catalogue
@@ -42,12 +42,18 @@ def show_like_photo(
     results: "st.delta_generator.DeltaGenerator",
 ) -> None:
     """Show what looks like an uploaded photo."""
-    with results, st.spinner("Looking …"):
-        found = shop.similar_to_photo(
-            catalogue, data, k=k, category=category, index=cache.search_index(catalogue)
-        )
+    with results:
+        try:
+            with st.spinner("Looking …"):
+                found = shop.similar_to_photo(
+                    catalogue, data, k=k, category=category, index=cache.search_index(catalogue)
+                )
+        except PhotoError as error:
+            words = viewmodels.about_upload(str(error))
+            st.error(viewmodels.plain(words), icon=":material/error:")
+            return
     with query:
-        st.image(found.preview, caption="Your photo", width=260)
+        st.image(found.preview, caption="Your photo", width="stretch")
         st.markdown(
             f"Looks like **{viewmodels.plain(found.label)}**, {viewmodels.share(found.confidence)}"
         )

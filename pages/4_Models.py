@@ -19,6 +19,7 @@ def show() -> None:
     try:
         versions = cache.cached(catalogue, TOPICS, models.list_models)
         on_trial = cache.cached(catalogue, trial.TOPICS, comparing.open_trial)
+        trial.show_said(catalogue)
         model = show_versions(catalogue, versions)
         trial.show(catalogue, on_trial)
         if model is not None:
@@ -41,7 +42,7 @@ def show_versions(catalogue: Catalogue, versions: tuple[ModelView, ...]) -> Mode
     active = next((place for place, model in enumerate(versions) if model.is_active), 0)
     words = {model.version: version_words(model) for model in versions}
     chosen = st.selectbox(
-        *("Version", names), index=active, format_func=words.__getitem__, key="models.version"
+        *("Version", names), index=active, format_func=words.__getitem__, key=trial.VERSION
     )
     model = versions[names.index(chosen)]
     show_figures(model)
@@ -56,9 +57,8 @@ def show_uses(catalogue: Catalogue, model: ModelView) -> None:
     with st.container(horizontal=True, gap="small"):
         st.button(
             "Use this model from now on",
-            on_click=trial.asked,
-            args=(models.activate, catalogue, model.version),
-            kwargs=by,
+            on_click=trial.use,
+            args=(catalogue, model.version),
             help="The worker then looks at all photos again; the present model stays available.",
         )
         st.button(

@@ -15,6 +15,7 @@ CSS = """
 [data-testid="stImage"] img { background: #fff; border: 1px solid #e8e3d9; border-radius: .5rem; }
 [data-testid="stMetricValue"] { font-variant-numeric: tabular-nums; }
 [data-testid="stTable"] td, .tile { font-variant-numeric: tabular-nums; }
+[data-testid="stFileUploaderDropzoneInstructions"] span { white-space: normal; }
 .tile { font-size: .82rem; line-height: 1.3; overflow-wrap: anywhere; color: #57534b; }
 .tile b { color: #2b2a27; font-weight: 600; }
 .tile .clip { display: -webkit-box; -webkit-line-clamp: 2; -webkit-box-orient: vertical;

@@ -1,6 +1,7 @@
 """Try a new model first: what would change, a sample to judge, then use it or put it away."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
@@ -19,14 +20,22 @@ _PAIR = "models.pair"
 _PAGE = "models.page"
 _LAST = "models.judged"
 _ERROR = "models.error"
+_SAID = "models.said"
+VERSION = "models.version"  # the version that is chosen on the page
 _TILE = 176  # pixels; five a row at 1280
+
+
+@dataclass(frozen=True)
+class _Said:
+    """What the last click did, and how it is taken back; `words` are on the button."""
+
+    sentence: str
+    words: str = ""
+    undo: Callable[[Catalogue], None] | None = None
 
 
 def show(catalogue: Catalogue, trial: Trial | None) -> None:
     """Offer to retrain, and show what came of it."""
-    error = st.session_state.pop(_ERROR, "")
-    if error:
-        st.warning(viewmodels.plain(error), icon=":material/front_hand:")
     _show_retraining(catalogue)
     if trial is None:
         return
@@ -38,6 +47,54 @@ def show(catalogue: Catalogue, trial: Trial | None) -> None:
     _show_ends(catalogue, trial)
     if trial.changed:
         _show_changes(catalogue, trial)
+
+
+def show_said(catalogue: Catalogue) -> None:
+    """Say what the last click did, with its undo, or why it did nothing."""
+    error, said = st.session_state.pop(_ERROR, ""), st.session_state.get(_SAID)
+    if error:
+        st.warning(viewmodels.plain(error), icon=":material/front_hand:")
+    elif said is not None:
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            st.caption(f":material/check: {viewmodels.plain(said.sentence)}", width="content")
+            if said.undo is not None:
+                st.button(
+                    viewmodels.plain(said.words),
+                    key="models.said.undo",
+                    type="tertiary",
+                    icon=":material/undo:",
+                    on_click=said.undo,
+                    args=(catalogue,),
+                )
+
+
+def use(catalogue: Catalogue, version: str) -> None:
+    """Use a version from now on, and offer to go back to the one before."""
+    before = models.active_model(catalogue)
+    if not asked(comparing.promote, catalogue, version, reviewer=frame.reviewer()):
+        return
+    st.session_state.pop(VERSION, None)  # or the page would go on about the one before
+    sentence = f"{version} is in use now. The worker looks at all photos with it."
+    if before is None or before.version == version:
+        st.session_state[_SAID] = _Said(sentence)
+        return
+    previous = before.version
+
+    def go_back(catalogue: Catalogue) -> None:
+        use(catalogue, previous)
+
+    st.session_state[_SAID] = _Said(sentence, f"Use {previous} again", go_back)
+
+
+def _discard(catalogue: Catalogue, version: str) -> None:
+    by = {"requested_by": frame.reviewer()}
+
+    def bring_back(catalogue: Catalogue) -> None:
+        if asked(discarding.bring_back, catalogue, version, **by):
+            st.session_state[_SAID] = _Said(f"{version} is back; the worker compares it again.")
+
+    if asked(discarding.discard, catalogue, version, **by):
+        st.session_state[_SAID] = _Said(f"{version} is discarded.", "Undo", bring_back)
 
 
 def show_put_away(catalogue: Catalogue) -> None:
@@ -170,17 +227,15 @@ def _show_ends(catalogue: Catalogue, trial: Trial) -> None:
             "Use the new model from now on",
             key="models.promote",
             type="primary",
-            on_click=asked,
-            args=(comparing.promote, *which),
-            kwargs={"reviewer": frame.reviewer()},
+            on_click=use,
+            args=which,
             help="At once, for everybody. The present model stays: you can go back to it.",
         )
         st.button(
             "Discard it",
             key="models.discard",
-            on_click=asked,
-            args=(discarding.discard, *which),
-            kwargs={"requested_by": frame.reviewer()},
+            on_click=_discard,
+            args=which,
             help="It is hidden, and what it said is forgotten. It can be brought back.",
         )
 

@@ -117,6 +117,12 @@ def nothing_left_line(progress: ReviewProgress, queue: str) -> str:
     return "Nothing is left here."
 
 
+def about_upload(reason: str) -> str:
+    """Return why a photo cannot be used, to who chose it: nobody will deliver it again."""
+    words = reason.replace(": deliver it again", ": choose another")
+    return f"{words[:1].upper()}{words[1:]}.".replace(": deliver a smaller", ": choose a smaller")
+
+
 def category_of(choice: str) -> str | None:
     """Return the category behind a choice, None for all."""
     return None if choice == ALL else choice

@@ -7,7 +7,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from catalog_ai.config import PROJECT_ROOT
-from catalog_ai.services import comparing, jobs, models
+from catalog_ai.services import comparing, discarding, jobs, models
 from catalog_ai.services.catalogue import Catalogue
 from db.commands import models as commands
 from db.engine import write
@@ -117,6 +117,13 @@ def test_the_new_model_is_used_and_the_old_one_again(
     assert active is not None
     assert active.version == on_trial
     assert f"{on_trial}, chosen by Ana just now" in words(app)
+    assert f"{on_trial} is in use now." in words(app)
+    assert app.selectbox(key="models.version").value == on_trial, "the page is about it"
+    back = press(app, f"Use {seeded.version} again")
+    active = models.active_model(catalogue)
+    assert active is not None
+    assert active.version == seeded.version
+    app = press(back, f"Use {on_trial} again")
     app = app.selectbox(key="models.version").set_value(seeded.version).run()
     press(app, "Use this model from now on")
     again = models.active_model(catalogue)
@@ -128,7 +135,11 @@ def test_what_is_discarded_can_be_brought_back(catalogue: Catalogue, on_trial: s
     app = press(opened(), "Discard it")
     assert "Try the new model first" not in [title.value for title in app.subheader]
     assert on_trial not in app.selectbox(key="models.version").options
-    app = press(app, f"Bring back {on_trial}")
+    assert f"{on_trial} is discarded." in words(app)
+    app = press(app, "Undo")
+    assert on_trial in [model.version for model in models.list_models(catalogue)]
+    discarding.discard(catalogue, on_trial)
+    app = press(app.run(), f"Bring back {on_trial}")
     assert on_trial in [model.version for model in models.list_models(catalogue)]
 
 

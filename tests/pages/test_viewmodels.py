@@ -234,3 +234,12 @@ def test_a_confusion_matrix_shows_categories_as_they_are_written() -> None:
         assert list(axis.ticktext) == ["38", "&lt;b&gt;40&lt;/b&gt;"]
         assert list(axis.tickvals) == [0, 1], "38 is a name, not a place on the axis"
     assert drawn.data[0].x is None
+
+
+def test_who_chose_a_photo_is_told_to_choose_another() -> None:
+    said = viewmodels.about_upload
+    assert said("the photo is incomplete or damaged: deliver it again") == (
+        "The photo is incomplete or damaged: choose another."
+    )
+    assert said("the file is larger than 50 MB: deliver a smaller").endswith("choose a smaller.")
+    assert said("this is no photo: save it as one").endswith("photo: save it as one.")
