@@ -28,6 +28,7 @@ def compiled_once() -> Iterator[None]:
         if first.dialect.server_version_info is None:  # it never reached a database
             kept[made.dialect.name] = made
         else:
+            made.dialect.initialize = _nothing_to_ask
             made.dialect, made._compiled_cache = first.dialect, first._compiled_cache
         return made
 
@@ -35,3 +36,7 @@ def compiled_once() -> Iterator[None]:
         patch.setattr(engine, "create_engine", create)
         patch.setattr(server, "create_engine", create)
         yield
+
+
+def _nothing_to_ask(_connection: Any) -> None:
+    """Stand in for the questions about a server that the first engine has asked."""
