@@ -1,6 +1,7 @@
 """ONNX Runtime's answers are torch's, and what is not there is said in a sentence."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from catalog_ai.errors import CheckpointError, UsageError
 from catalog_ai.inference import choosing
 from catalog_ai.inference import runner as module
 from catalog_ai.inference.embeddings import CatalogModel
+from catalog_ai.inference.onnx import onnx_path
 from catalog_ai.inference.runner import (
     TOLERANCE,
     OnnxRunner,
@@ -36,8 +38,9 @@ def checkpoint(folder: Path) -> Checkpoint:
 
 
 @pytest.fixture(scope="module")
-def exported(checkpoint: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("onnx") / "m.onnx"
+def exported(checkpoint: Checkpoint, folder: Path) -> Path:
+    """The file in its place, where `runner` finds it; writing one takes seconds."""
+    path = onnx_path(folder, folder / WEIGHTS)
     export_onnx(checkpoint, path)
     return path
 
@@ -82,7 +85,7 @@ def test_the_file_says_what_it_is(exported: Path) -> None:
 
 
 def test_answers_that_differ_are_never_kept(
-    checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    checkpoint: Checkpoint, exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Wrong(OnnxRunner):
         def __call__(self, pixels: np.ndarray) -> tuple[np.ndarray, ...]:
@@ -90,6 +93,7 @@ def test_answers_that_differ_are_never_kept(
             return logits, vectors + np.float32(2 * TOLERANCE), features
 
     monkeypatch.setattr(module, "OnnxRunner", Wrong)
+    monkeypatch.setattr(module, "_write", lambda _network, _example, to: shutil.copy(exported, to))
     with pytest.raises(CheckpointError, match="vectors differ"):
         export_onnx(checkpoint, tmp_path / "m.onnx")
     assert list(tmp_path.iterdir()) == []
@@ -124,8 +128,10 @@ def test_torch_takes_over_where_it_has_a_gpu(
 
 
 def test_a_folder_that_cannot_be_written_is_served_by_torch(
-    checkpoint: Checkpoint, folder: Path, monkeypatch: pytest.MonkeyPatch
+    checkpoint: Checkpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    folder = fake_model(tmp_path, "m")
+
     def full(checkpoint: Checkpoint, path: Path) -> None:
         raise OSError(28, "No space left on device")
 
@@ -160,6 +166,7 @@ def test_a_damaged_file_says_to_delete_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("runtime", ["onnx", "torch"])
+@pytest.mark.usefixtures("exported")
 def test_a_photo_has_one_vector_alone_and_among_others(runtime: str, folder: Path) -> None:
     random = np.random.default_rng(3)
     photos = [random.integers(0, 256, (70, 50, 3), dtype=np.uint8) for _ in range(64)]
