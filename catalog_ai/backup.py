@@ -22,6 +22,12 @@ from catalog_ai.services.photos import write_whole
 from catalog_ai.services.restoring import Restored, restore_backup
 
 ACTIONS = ("create", "restore", "list")
+_FLAGS = {  # flag → where it is kept, and what it is for
+    "--to": ("to", ("create", "restore")),
+    "--from": ("source", ("restore", "list")),
+    "--keep": ("keep", ("create",)),
+    "--photos": ("photos", ("create",)),
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,12 +42,12 @@ def main(arguments: list[str] | None = None) -> int:
         "--from", dest="source", metavar="FOLDER", help="restore, list: where the backups are"
     )
     parser.add_argument(
-        "--keep", type=_count, default=KEEP, metavar="N", help="create: default %(default)s"
+        "--keep", type=_count, metavar="N", help=f"create: how many stay, default {KEEP}"
     )
     parser.add_argument(
         "--photos", action="store_true", help="create: keep the photos and models as well"
     )
-    parser.add_argument("--json", metavar="FILE", help="list: write what is shown here as well")
+    parser.add_argument("--json", metavar="FILE", help="write what came of it here as well")
     options = parser.parse_args(arguments)
     if (options.name is not None) != (options.action == "restore"):
         raise UsageError(
@@ -49,17 +55,27 @@ def main(arguments: list[str] | None = None) -> int:
             if options.action == "restore"
             else f"{options.action} takes no name: only restore does"
         )
+    _refuse_flags(options)
     return {"create": _create, "restore": _restore, "list": _list}[options.action](options)
+
+
+def _refuse_flags(options: argparse.Namespace) -> None:
+    """Raise `UsageError` for a flag that would say nothing: another one was meant."""
+    for flag, (name, actions) in _FLAGS.items():
+        if getattr(options, name) and options.action not in actions:
+            fit = [other for other, (_, theirs) in _FLAGS.items() if options.action in theirs]
+            raise UsageError(f"{options.action} takes no {flag}: it takes {', '.join(fit)}")
 
 
 def _create(options: argparse.Namespace) -> int:
     made = create_backup(
         cli.settings_of(options),
         folder=_folder(options.to),
-        keep=options.keep,
+        keep=options.keep or KEEP,
         photos=options.photos,
     )
     print("\n".join(_said_of_created(made)))
+    _write(options, made.backup.as_dict() | _counted(made.handed))
     return 0
 
 
@@ -71,6 +87,7 @@ def _restore(options: argparse.Namespace) -> int:
         to=_folder(options.to),
     )
     print("\n".join(_said_of_restored(found)))
+    _write(options, found.backup.as_dict() | _counted(found.handed))
     return 0
 
 
@@ -78,10 +95,22 @@ def _list(options: argparse.Namespace) -> int:
     folder = _folder(options.source) or cli.settings_of(options).backups
     backups = list_backups(folder)
     print(table(backups) if backups else f"there are no backups in {folder}")
-    if options.json:
-        text = json.dumps([one.as_dict() for one in backups], indent=2) + "\n"
-        write_whole(Path(options.json), text.encode())
+    _write(options, [one.as_dict() for one in backups])
     return 0
+
+
+def _write(options: argparse.Namespace, found: object) -> None:
+    if options.json:
+        text = json.dumps(found, indent=2) + "\n"
+        write_whole(Path(options.json), text.encode())
+
+
+def _counted(handed: Handed | None) -> dict[str, dict[str, int] | None]:
+    """Return what became of photos and models, as JSON values."""
+    if handed is None:
+        return {"files": None}
+    counts = {name: getattr(handed, name) for name in ("linked", "copied", "there")}
+    return {"files": counts | {"missing": handed.missing.count}}
 
 
 def table(backups: Sequence[Backup]) -> str:

@@ -86,6 +86,9 @@ def main(arguments: list[str] | None = None) -> int:
             progress=progress,
         )
     print(summary(report))
+    if options.only and not report.seen:
+        named = ", ".join(options.only)
+        print(f"nothing in this delivery is called {named}: give a SKU, a photo's path, or FOLDER/")
     if options.report:
         text = json.dumps(report.as_dict(), indent=2, ensure_ascii=False) + "\n"
         write_whole(Path(options.report), text.encode())
@@ -123,7 +126,8 @@ def summary(report: IngestReport) -> str:
     if report.second_look:
         lines.append(f"{report.second_look:,} changed under a decision: they wait in Second look")
     if report.retired:
-        lines.append(f"{report.retired:,} are no longer delivered: hidden")
+        hidden = "hidden" if report.run_id else "they would be hidden"
+        lines.append(f"{report.retired:,} are no longer delivered: {hidden}")
     if report.message:
         lines.append(report.message)
     return "\n".join([*lines, last_line(report)])

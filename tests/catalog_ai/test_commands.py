@@ -96,6 +96,20 @@ def test_ingest_reports_and_a_second_one_is_told_to_wait(
         assert cli.run(ingest.main, arguments) == 75
 
 
+def test_a_mistyped_sku_or_column_is_told_what_to_write(
+    catalogue: Catalogue, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    register(catalogue, fake_model(catalogue.settings.models, "one"), activate=True)
+    write_photo(tmp_path / "in" / "hat" / "a.jpg")
+    assert cli.run(ingest.main, [str(tmp_path / "in"), "--only", "A-1"]) == 0
+    assert "nothing in this delivery is called A-1: give a SKU" in capsys.readouterr().out
+    assert cli.run(ingest.main, [str(tmp_path / "in"), "--only", "a"]) == 0
+    assert "is called" not in capsys.readouterr().out
+    (tmp_path / "in" / "manifest.csv").write_text("Artikel,Bild\nA-1,hat/a.jpg\n")
+    assert cli.run(ingest.main, [str(tmp_path / "in")]) == 65
+    assert "as in --columns sku=article,image=photo" in capsys.readouterr().err
+
+
 class Screen(io.StringIO):
     """What a terminal would show."""
 

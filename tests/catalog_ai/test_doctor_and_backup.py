@@ -162,6 +162,33 @@ def test_a_backup_is_made_listed_and_restored(
     assert "away first" in capsys.readouterr().err
 
 
+def test_what_was_made_and_restored_is_written_as_json(seeded: Seeded, tmp_path: Path) -> None:
+    folder, target = str(tmp_path / "disk"), tmp_path / "said.json"
+    assert code(backup.main, "create", "--to", folder, "--photos", "--json", str(target)) == 0
+    made = json.loads(target.read_text())
+    assert made["tables"]["products"] == 24
+    assert made["files"]["linked"] >= 24
+    where = ["--from", folder, "--to", str(tmp_path / "new")]
+    assert code(backup.main, "restore", "latest", *where, "--json", str(target)) == 0
+    assert json.loads(target.read_text()) == made
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ("list --to x", "list takes no --to: it takes --from"),
+        ("create --from x", "create takes no --from: it takes --to, --keep, --photos"),
+        ("restore latest --photos", "restore takes no --photos: it takes --to, --from"),
+        ("list --keep 3", "list takes no --keep: it takes --from"),
+    ],
+)
+def test_a_flag_of_another_action_is_refused(
+    arguments: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert code(backup.main, *arguments.split()) == 2
+    assert capsys.readouterr().err == f"error: {said}\n"
+
+
 def test_no_backups_is_a_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     assert code(backup.main, "list") == 0
     assert capsys.readouterr().out.startswith("there are no backups in ")

@@ -76,7 +76,7 @@ class Columns:
         if not any(name in self._names["sku"] or self._is_photo(name) for name in found):
             raise SourceError(
                 f"{manifest} has the columns {listed}: one named 'image' or 'sku' is needed, or "
-                "name the column that holds them"
+                "say which it is, as in --columns sku=article,image=photo"
             )
 
     def describe(self, cells: Cells) -> Described:
