@@ -82,6 +82,7 @@ def create(address: URL, wait_ms: int) -> Engine:
         "lock_timeout": wait_ms,
         "timezone": "UTC",
         "extra_float_digits": 1,  # floats are read as they were written
+        "jit": "off",  # of a million products it compiles for longer than a query then takes
         "tcp_keepalives_idle": 30,  # a machine that died must not keep its locks for two hours
         "tcp_keepalives_interval": 10,
         "tcp_keepalives_count": 3,

@@ -176,11 +176,17 @@ def _usual(queue: str) -> list[Any]:
     return [LabelScore.score.desc(), LabelScore.product_id]
 
 
-def last_decision(product_id: Any = Product.id) -> ColumnElement[Any]:
+def last_decision() -> ColumnElement[Any]:
     """Return the number of a product's latest decision, null before the first."""
     any_of_it = aliased(Decision)
-    last = select(func.max(any_of_it.id)).where(any_of_it.product_id == product_id)
-    return last.correlate(Product, Decision).scalar_subquery()
+    last = select(func.max(any_of_it.id)).where(any_of_it.product_id == Product.id)
+    return last.correlate(Product).scalar_subquery()
+
+
+def is_latest() -> ColumnElement[bool]:
+    """Return the condition that no later decision is about the same product."""
+    later = aliased(Decision)
+    return ~exists().where(later.product_id == Decision.product_id, later.id > Decision.id)
 
 
 def looks_wrong(model_version_id: int) -> list[ColumnElement[bool]]:

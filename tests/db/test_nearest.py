@@ -2,11 +2,13 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sqlalchemy import Engine, event, insert, inspect, text, update
+from sqlalchemy import Engine, event, func, insert, inspect, text, update
+from sqlalchemy.orm import Session
 
 from db.engine import create, read, write
 from db.queries import nearest as module
@@ -184,3 +186,56 @@ def test_a_category_and_a_product_can_be_asked_for_and_left_out(filled: Engine) 
     assert [product for product, _ in found] == [
         product for product in exact(1, VECTORS[0][10], COUNT) if product in rare[1:]
     ]
+
+
+def test_a_category_far_away_is_compared_as_a_whole(postgresql: Server) -> None:
+    """A walk through the index from another category misses some, or takes longer than that."""
+    vectors = VECTORS[:1].copy()
+    vectors[0, :, 0] += np.where(np.arange(COUNT) < 900, 1, -1)  # the last hundred lie elsewhere
+    vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
+    with database_of(postgresql, vectors) as engine:
+        with write(engine) as session:
+            far = update(Product).where(Product.id > 900)
+            session.execute(far.values(label_current="far"))
+        with read(engine) as session:
+            session.execute(text("SET LOCAL enable_sort = off"))
+            asked_for: list[str] = []
+            event.listen(
+                session.connection(),
+                "before_cursor_execute",
+                lambda *call: asked_for.append(str(call[2])),
+            )
+            found = nearest(session, 1, vectors[0, 0], 12, category="far")
+    distances = np.linalg.norm(vectors[0, 900:] - vectors[0, 0], axis=1)
+    assert [product for product, _ in found] == (901 + distances.argsort()[:12]).tolist()
+    assert "SET LOCAL hnsw.iterative_scan = off" in asked_for
+    assert sum(query.startswith("SELECT") for query in asked_for) == 2
+
+
+def test_photos_of_their_own_do_not_keep_the_planner_from_the_index(filled: Engine) -> None:
+    """It would expect that hardly any vector is of its product's photo, and compare them all."""
+    own = update(Product).values(image_sha256=func.concat("photo ", Product.id))
+    photo = func.concat("photo ", Embedding.product_id)
+    with filled.connect() as connection:  # nothing of it is kept
+        connection.execute(own)
+        connection.execute(update(Embedding).values(image_sha256=photo))
+        connection.execute(text("ANALYZE products, embeddings"))
+        rows = []
+        event.listen(
+            connection,
+            "before_cursor_execute",
+            lambda *call: rows.append((str(call[2]), call[3])),
+        )
+        with Session(connection) as session:
+            nearest(session, 1, QUESTIONS[0], 12)
+        query, values = next(row for row in rows if row[0].startswith("SELECT"))
+        (plan,) = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {query}", values).scalar()
+        connection.rollback()
+    assert _most_rows_of_a_join(plan["Plan"]) >= COUNT / 4
+
+
+def _most_rows_of_a_join(plan: dict[str, Any]) -> int:
+    """Return how many rows the planner expects of vectors beside products, before the limit."""
+    below = [_most_rows_of_a_join(part) for part in plan.get("Plans", ())]
+    own = plan["Plan Rows"] if "Join" in plan["Node Type"] or "Loop" in plan["Node Type"] else 0
+    return max([own, *below])

@@ -143,6 +143,7 @@ def test_the_connection_is_as_the_rules_want_it(engine: Engine) -> None:
         assert session.execute(text("SHOW transaction_isolation")).scalar() == "repeatable read"
         assert session.execute(text("SHOW lock_timeout")).scalar() == "30s"
         assert session.execute(text("SHOW timezone")).scalar() == "UTC"
+        assert session.execute(text("SHOW jit")).scalar() == "off"
     with write(engine) as session:
         assert session.execute(text("SHOW transaction_isolation")).scalar() == "read committed"
 
