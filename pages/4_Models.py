@@ -41,9 +41,9 @@ def show_versions(catalogue: Catalogue, versions: tuple[ModelView, ...]) -> Mode
     names = [model.version for model in versions]
     active = next((place for place, model in enumerate(versions) if model.is_active), 0)
     words = {model.version: version_words(model) for model in versions}
-    chosen = st.selectbox(
-        *("Version", names), index=active, format_func=words.__getitem__, key=trial.VERSION
-    )
+    # Once another is in use the page is about that one, and the list says so of it.
+    key = f"models.version.{names[active]}"
+    chosen = st.selectbox(*("Version", names), index=active, format_func=words.__getitem__, key=key)
     model = versions[names.index(chosen)]
     show_figures(model)
     if not model.is_active:

@@ -21,7 +21,6 @@ _PAGE = "models.page"
 _LAST = "models.judged"
 _ERROR = "models.error"
 _SAID = "models.said"
-VERSION = "models.version"  # the version that is chosen on the page
 _TILE = 176  # pixels; five a row at 1280
 
 
@@ -73,7 +72,6 @@ def use(catalogue: Catalogue, version: str) -> None:
     before = models.active_model(catalogue)
     if not asked(comparing.promote, catalogue, version, reviewer=frame.reviewer()):
         return
-    st.session_state.pop(VERSION, None)  # or the page would go on about the one before
     sentence = f"{version} is in use now. The worker looks at all photos with it."
     if before is None or before.version == version:
         st.session_state[_SAID] = _Said(sentence)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Selectbox
 
 from catalog_ai.config import PROJECT_ROOT
 from catalog_ai.services import comparing, discarding, jobs, models
@@ -64,6 +65,12 @@ def words(app: AppTest) -> str:
     return "\n".join(shown).replace("\\", "")
 
 
+def versions(app: AppTest) -> Selectbox[str]:
+    """Return the list of versions."""
+    (found,) = [chosen for chosen in app.selectbox if chosen.label == "Version"]
+    return found
+
+
 def press(app: AppTest, label: str) -> AppTest:
     found = [button for button in app.button if button.label.replace("\\", "") == label]
     assert found, f"{label!r} is none of {[button.label for button in app.button]}"
@@ -118,13 +125,15 @@ def test_the_new_model_is_used_and_the_old_one_again(
     assert active.version == on_trial
     assert f"{on_trial}, chosen by Ana just now" in words(app)
     assert f"{on_trial} is in use now." in words(app)
-    assert app.selectbox(key="models.version").value == on_trial, "the page is about it"
+    assert versions(app).value == on_trial, "the page is about it"
+    in_use = [words for words in versions(app).options if words.endswith("· active")]
+    assert [words.split(" ")[0] for words in in_use] == [on_trial]
     back = press(app, f"Use {seeded.version} again")
     active = models.active_model(catalogue)
     assert active is not None
     assert active.version == seeded.version
     app = press(back, f"Use {on_trial} again")
-    app = app.selectbox(key="models.version").set_value(seeded.version).run()
+    app = versions(app).set_value(seeded.version).run()
     press(app, "Use this model from now on")
     again = models.active_model(catalogue)
     assert again is not None
@@ -134,7 +143,7 @@ def test_the_new_model_is_used_and_the_old_one_again(
 def test_what_is_discarded_can_be_brought_back(catalogue: Catalogue, on_trial: str) -> None:
     app = press(opened(), "Discard it")
     assert "Try the new model first" not in [title.value for title in app.subheader]
-    assert on_trial not in app.selectbox(key="models.version").options
+    assert on_trial not in versions(app).options
     assert f"{on_trial} is discarded." in words(app)
     app = press(app, "Undo")
     assert on_trial in [model.version for model in models.list_models(catalogue)]
@@ -157,7 +166,7 @@ def test_any_version_can_be_tried_first(catalogue: Catalogue, seeded: Seeded) ->
     with write(catalogue.engine, touches=("models",)) as session:
         commands.add_version(session, model_meta("another"), datetime.now(UTC))
     app = opened()
-    app = app.selectbox(key="models.version").set_value("another").run()
+    app = versions(app).set_value("another").run()
     press(app, "Try it first")
     (job,) = jobs.list_jobs(catalogue)
     assert (job.kind, job.parameters) == ("compare", {"version": "another"})
