@@ -115,19 +115,25 @@ def summary(report: IngestReport) -> str:
     more = len(report.quarantined) - _SHOWN
     if more > 0:
         lines.append(f"  and {more:,} more, on the page Nightly runs")
-    for names, sentence in (
-        (report.missing, "rows whose photo did not come"),
-        (report.unlisted, "photos that no row mentions"),
-        ([f"{name} ({n:,})" for name, n in report.unknown_labels.items()], "unknown categories"),
+    unknown = [f"{name} ({n:,})" for name, n in report.unknown_labels.items()]
+    for names, one, several in (
+        (
+            report.missing,
+            "photo that a row names did not come",
+            "photos that rows name did not come",
+        ),
+        (report.unlisted, "photo that no row mentions", "photos that no row mentions"),
+        (unknown, "unknown category", "unknown categories"),
     ):
         if names:
             rest = ", …" if len(names) > 3 else ""
+            sentence = one if len(names) == 1 else several
             lines.append(f"{len(names):,} {sentence}: {', '.join(names[:3])}{rest}")
     if report.second_look:
         lines.append(f"{report.second_look:,} changed under a decision: they wait in Second look")
     if report.retired:
-        hidden = "hidden" if report.run_id else "they would be hidden"
-        lines.append(f"{report.retired:,} are no longer delivered: {hidden}")
+        hidden = "hidden" if report.run_id else "would be hidden"
+        lines.append(f"{report.retired:,} no longer delivered: {hidden}")
     if report.message:
         lines.append(report.message)
     return "\n".join([*lines, last_line(report)])

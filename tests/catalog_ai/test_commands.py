@@ -26,6 +26,7 @@ from catalog_ai import (
 from catalog_ai.services import starting
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.locking import only_one
+from catalog_ai.services.reporting import IngestReport
 from catalog_ai.services.training import register
 from tests.helpers import Seeded, fake_model, write_photo
 
@@ -108,6 +109,21 @@ def test_a_mistyped_sku_or_column_is_told_what_to_write(
     (tmp_path / "in" / "manifest.csv").write_text("Artikel,Bild\nA-1,hat/a.jpg\n")
     assert cli.run(ingest.main, [str(tmp_path / "in")]) == 65
     assert "as in --columns sku=article,image=photo" in capsys.readouterr().err
+
+
+def test_the_summary_counts_in_words() -> None:
+    one = IngestReport(1, "m", missing=["a"], unlisted=["b"], unknown_labels={"Hose": 2}, retired=1)
+    assert ingest.summary(one).splitlines()[:-1] == [
+        "1 photo that a row names did not come: a",
+        "1 photo that no row mentions: b",
+        "1 unknown category: Hose (2)",
+        "1 no longer delivered: hidden",
+    ]
+    trial = IngestReport(0, "m", missing=[*"abcd"], retired=2)
+    assert ingest.summary(trial).splitlines()[1:-1] == [
+        "4 photos that rows name did not come: a, b, c, …",
+        "2 no longer delivered: would be hidden",
+    ]
 
 
 class Screen(io.StringIO):
