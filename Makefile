@@ -44,6 +44,7 @@ bench: $(INSTALLED_DEV) ## Print every measured figure beside its baseline (abou
 	@$(BIN)/python -m benchmarks.inference
 	@$(BIN)/python -m benchmarks.label_scores
 	@$(BIN)/python -m benchmarks.batches
+	@$(BIN)/python -m benchmarks.exports
 	@$(BIN)/python -m benchmarks.pages --products 5000,100000
 	@if [ -n "$${CATALOG_TEST_PHOTOS:-}" ]; then \
 	  for name in models ingest article losses label_errors oddity twins; do $(BIN)/python -m benchmarks.$$name; done; else \

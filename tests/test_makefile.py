@@ -132,9 +132,9 @@ def test_bench_says_what_needs_photos(project: Project) -> None:
     done = project.make("bench", CATALOG_TEST_PHOTOS="")
     assert done.returncode == 0
     assert "CATALOG_TEST_PHOTOS=/path/to/them make bench" in done.stdout
-    names = ("inference", "label_scores", "batches", "pages --products 5000,100000")
+    names = ("inference", "label_scores", "batches", "exports", "pages --products 5000,100000")
     names = ("review_queue", *names)
-    assert project.calls()[-5:] == [f"-m benchmarks.{name}" for name in names]
+    assert project.calls()[-6:] == [f"-m benchmarks.{name}" for name in names]
 
 
 def test_bench_measures_on_the_photos_where_there_are_some(project: Project) -> None:

@@ -27,16 +27,16 @@ _quoted = json.encoder.encode_basestring
 def for_spreadsheets(values: Sequence[Any], holds: str) -> Iterable[Any]:
     """Return the cells of a column, none that a spreadsheet runs; numbers of ours stay numbers."""
     if holds == TEXT:
-        return harmless(values)
+        return harmless_texts(values)
     if holds == TREE:
-        return harmless(_each(_sorting_encoder.encode, _trees(values)))
+        return harmless_texts(_each(_sorting_encoder.encode, _trees(values)))
     if holds == FLAG:
         return _each(lambda value: "yes" if value else "no", values)
     return _each(datetime.isoformat, values) if holds == TIME else _rounded(values, holds)
 
 
-def harmless(texts: Sequence[str | None]) -> Sequence[str | None]:
-    """Put an apostrophe wherever a spreadsheet could begin a formula.
+def harmless_texts(texts: Sequence[str | None]) -> Sequence[str | None]:
+    """Return texts with an apostrophe wherever a spreadsheet could begin a formula.
 
     Most columns hold none: that shows by their first characters and what splits lines, looked for
     in all at once.
@@ -45,10 +45,11 @@ def harmless(texts: Sequence[str | None]) -> Sequence[str | None]:
     whole = "".join(filter(None, texts))
     if not _RISKY_START.search(starts) and not any(split in whole for split in ";\r\n"):
         return texts
-    return _each(_harmless, texts)
+    return _each(harmless, texts)
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
+    """Return one text with these apostrophes."""
     if ";" in text or "\n" in text or "\r" in text:
         text = _FURTHER_IN.sub("'", text)
     return f"'{text}" if _AT_START.match(text) else text

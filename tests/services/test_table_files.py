@@ -146,6 +146,8 @@ def plain_json(columns: dict[str, str], rows: list[tuple[Any, ...]]) -> bytes:
 
 @settings(deadline=None)
 @given(st.lists(cells, max_size=8))
+@example([("a\r-1", "b", None, None, None, None, "{}")])
+@example([("b;＝1", "b", None, None, None, None, "{}")])
 @example([(";=1", "a\r\n-1", -0.0, 0, False, datetime(2026, 1, 1, tzinfo=UTC), "{}")])
 @example(
     [("a", "ordinary", None, None, None, None, "{}"), ("b", "\u3000=1", 1e-9, 7, True, None, "{}")]
