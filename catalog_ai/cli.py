@@ -46,7 +46,8 @@ def run(main: Callable[[list[str] | None], int], arguments: list[str] | None = N
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
     except OSError as error:
-        print(f"error: {error.filename or 'the disk'}: {error.strerror}", file=sys.stderr)
+        place = error.filename2 or error.filename or "the disk"  # the second is what a file becomes
+        print(f"error: {place}: {error.strerror}", file=sys.stderr)
         return CANNOT_WRITE
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

@@ -26,6 +26,7 @@ from catalog_ai import (
 from catalog_ai.services import starting
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.locking import only_one
+from catalog_ai.services.photos import write_whole
 from catalog_ai.services.reporting import IngestReport
 from catalog_ai.services.training import register
 from tests.helpers import Seeded, fake_model, write_photo
@@ -109,6 +110,19 @@ def test_a_mistyped_sku_or_column_is_told_what_to_write(
     (tmp_path / "in" / "manifest.csv").write_text("Artikel,Bild\nA-1,hat/a.jpg\n")
     assert cli.run(ingest.main, [str(tmp_path / "in")]) == 65
     assert "as in --columns sku=article,image=photo" in capsys.readouterr().err
+
+
+def test_a_file_that_cannot_be_written_is_named_as_it_was_given(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "folder").mkdir()
+
+    def writing(arguments: list[str] | None) -> int:
+        write_whole(tmp_path / "folder", b"a report")
+        return 0
+
+    assert cli.run(writing) == 74
+    assert capsys.readouterr().err == f"error: {tmp_path}/folder: Is a directory\n"
 
 
 def test_the_summary_counts_in_words() -> None:
