@@ -27,7 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Export as the flags say."""
     parser = cli.parser("export", __doc__)
     parser.add_argument("kind", choices=(changes.KIND, *KINDS, "model"), help="what to export")
-    parser.add_argument("--format", choices=FORMATS, help="default: csv")
+    parser.add_argument("--format", choices=FORMATS, help="default: as FILE ends, else csv")
     parser.add_argument("--out", metavar="FILE", help="where to write a list")
     parser.add_argument(
         "--again", metavar="N", type=int, help="with changes: the file of that number once more"
@@ -40,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
         return _export_model(options)
     if options.out is None:
         raise UsageError(f"where to? python -m catalog_ai.export {options.kind} --out FILE")
+    _check_place(options.out)
     if options.again is not None and options.kind != changes.KIND:
         raise UsageError("--again goes with changes: all others are made anew each time")
     catalogue = open_catalogue(cli.settings_of(options))
@@ -47,11 +48,25 @@ def main(arguments: list[str] | None = None) -> int:
         return _export_again(catalogue, options)
     if options.kind == changes.KIND:
         return _export_changes(catalogue, options)
-    file = export(catalogue, options.kind, options.format or "csv", created_by=_who(options))
+    file = export(catalogue, options.kind, _format(options), created_by=_who(options))
     with _in_words(options.out):
         write_whole(Path(options.out), file.data)
     print(f"{file.rows:,} rows written to {options.out}")
     return 0
+
+
+def _check_place(out: str) -> None:
+    """Refuse what is no file: the new one takes the place of what is there, once it is whole."""
+    path = Path(out)
+    other = path.exists() and not path.is_file() and not path.is_dir()
+    if out == "-" or other or path.is_relative_to("/dev"):
+        raise UsageError(f"{out} is no place for a file: name one with --out, then read that")
+
+
+def _format(options: argparse.Namespace) -> str:
+    """Return the format that a flag names, else that of the file's ending, else CSV."""
+    ending = Path(options.out).suffix.removeprefix(".").lower()
+    return str(options.format or (ending if ending in FORMATS else "csv"))
 
 
 def _export_changes(catalogue: Catalogue, options: argparse.Namespace) -> int:
@@ -67,7 +82,7 @@ def _export_changes(catalogue: Catalogue, options: argparse.Namespace) -> int:
                 raise IsADirectoryError(0, "it is a folder")
             file = changes.make(
                 catalogue,
-                options.format or "csv",
+                _format(options),
                 created_by=_who(options),
                 keep=lambda made: write_whole(beside, made.data),
             )

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import os
 import re
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
@@ -379,6 +380,38 @@ def test_a_place_that_cannot_be_written_is_said_in_words(
     file.touch()
     assert cli.run(command.main, ["products", "--out", str(file / "products.csv")]) == 2
     assert "cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("at_home")
+@pytest.mark.parametrize(
+    ("name", "flags", "format"),
+    [
+        ("list.parquet", [], "parquet"),
+        ("list.JSON", [], "json"),
+        ("list.txt", [], "csv"),
+        ("list", [], "csv"),
+        ("list.json", ["--format", "csv"], "csv"),
+    ],
+)
+def test_the_command_goes_by_the_files_ending(
+    catalogue: Catalogue, seeded: Seeded, tmp_path: Path, name: str, flags: list[str], format: str
+) -> None:
+    out = tmp_path / name
+    assert cli.run(command.main, ["products", "--out", str(out), *flags]) == 0
+    assert out.read_bytes() == export(catalogue, "products", format).data
+
+
+@pytest.mark.usefixtures("at_home")
+@pytest.mark.parametrize("out", ["-", "/dev/stdout", "a pipe"])
+def test_what_is_no_file_is_not_replaced_by_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture, out: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    os.mkfifo("a pipe")
+    assert cli.run(command.main, ["products", "--out", out]) == 2
+    assert f"{out} is no place for a file: name one with --out" in capsys.readouterr().err
+    assert Path("a pipe").is_fifo()
+    assert not Path("-").exists()
 
 
 def test_the_command_takes_another_database(
