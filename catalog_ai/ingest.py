@@ -8,6 +8,7 @@ is running, or the manifest is still being copied, 130 and 143 stopped by Ctrl-C
 was at hand is written, the next run carries on.
 """
 
+import argparse
 import json
 import sys
 from pathlib import Path
@@ -42,7 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument(
         "--retire-missing",
-        choices=("few", "any"),
+        type=_retire,
+        metavar="{few,any}",
         nargs="?",
         const="few",
         default="",
@@ -93,6 +95,16 @@ def main(arguments: list[str] | None = None) -> int:
         text = json.dumps(report.as_dict(), indent=2, ensure_ascii=False) + "\n"
         write_whole(Path(options.report), text.encode())
     return 0
+
+
+def _retire(given: str) -> str:
+    """Return how many products may be hidden. Raises where SOURCE was taken for it."""
+    if given not in ("few", "any"):
+        raise argparse.ArgumentTypeError(
+            f"{given!r} is neither few nor any: if it is the delivery, name it first, before the "
+            "flags"
+        )
+    return given
 
 
 def columns(text: str) -> dict[str, str]:

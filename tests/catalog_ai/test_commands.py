@@ -125,6 +125,13 @@ def test_a_file_that_cannot_be_written_is_named_as_it_was_given(
     assert capsys.readouterr().err == f"error: {tmp_path}/folder: Is a directory\n"
 
 
+def test_a_delivery_that_follows_retire_missing_is_asked_for_first(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert refused(ingest.main, ["--retire-missing", "/srv/feed"]) == 2
+    assert "'/srv/feed' is neither few nor any: if it is the delivery" in capsys.readouterr().err
+
+
 def test_the_summary_counts_in_words() -> None:
     one = IngestReport(1, "m", missing=["a"], unlisted=["b"], unknown_labels={"Hose": 2}, retired=1)
     assert ingest.summary(one).splitlines()[:-1] == [
