@@ -139,10 +139,12 @@ def suggested(
     """Return label → what its products look like → how many of them."""
     found: dict[str, dict[str, int]] = {}
     for part in in_parts(labels):
+        # SQLite would begin with the scores of all products.
+        carrying_it = select(Product.id).where(Product.label_current.in_(part))
         query = (
             select(Product.label_current, LabelScore.suggestion, func.count())
             .join(LabelScore, fresh(model_version_id))
-            .where(Product.label_current.in_(part), LabelScore.suggestion != "")
+            .where(LabelScore.product_id.in_(carrying_it), LabelScore.suggestion != "")
             .group_by(Product.label_current, LabelScore.suggestion)
         )
         for label, suggestion, products in session.execute(query):
