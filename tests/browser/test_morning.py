@@ -17,6 +17,7 @@ PAGES = {
     "Nightly_runs": "Nightly runs",
     "Categories": "Categories",
 }
+DECISIONS = ("Keep ", "Not a product photo Shortcut E", "Second look Shortcut N")
 
 pytestmark = needs_chromium
 
@@ -61,3 +62,16 @@ def test_a_morning_with_the_dashboard(page: Page, dashboard: str, catalogue: Cat
     page.goto(f"{dashboard}/Review_labels")
     expect(page.get_by_label("Your name")).to_have_value("Ana")
     assert not errors
+
+
+def test_a_card_fits_and_each_page_of_a_queue_has_its_number(page: Page, dashboard: str) -> None:
+    page.goto(f"{dashboard}/Review_labels?review.queue=Everything")
+    settled(page, "Review labels")
+    pages = page.get_by_test_id("stPagination")
+    for number in ("1", "2", "3"):
+        expect(pages.get_by_text(number, exact=True)).to_be_visible()
+    decisions = [page.get_by_role("button", name=name) for name in DECISIONS]
+    for button in decisions:
+        expect(button).to_be_visible()
+    heights = {(button.bounding_box() or {})["y"] for button in decisions}
+    assert len(heights) == 1, "all in one row at 1280 pixels"
