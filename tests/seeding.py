@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from catalog_ai.services.catalogue import Catalogue
 
 COLOURS = ("#8c3b4a", "#3b5b8c", "#4a7a54", "#8c7a3b", "#5a4a7a", "#3b8c86", "#b06a4a")
+FOLDERS = ("images", "thumbnails")  # of photos, in a catalogue's home
 _Row = dict[str, Any]
 
 
@@ -155,10 +156,11 @@ def _add_products(
 
 def _product(catalogue: "Catalogue", draw: Drawn, row: int, run: Run, long_names: bool) -> _Row:
     data, sha256 = _photo(COLOURS[draw.true[row]], (60 + row % 7, 80 + row // 7))
-    settings, name = catalogue.settings, f"{sha256[:2]}/{sha256}.jpg"
-    for folder in (settings.images, settings.thumbnails):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_bytes(data)
+    image, thumbnail = (f"{folder}/{sha256[:2]}/{sha256}.jpg" for folder in FOLDERS)
+    for path in (image, thumbnail):
+        target = catalogue.settings.home / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
     tail = (
         " with a hand-finished hem, three pockets and a detachable belt" * 2 if long_names else ""
     )
@@ -170,8 +172,8 @@ def _product(catalogue: "Catalogue", draw: Drawn, row: int, run: Run, long_names
         "label_current": draw.labels[row],
         "image_path": f"images/AB-{row + 1:03d}.jpg",
         "image_sha256": sha256,
-        "stored_image": (settings.images / name).relative_to(settings.home).as_posix(),
-        "thumbnail": (settings.thumbnails / name).relative_to(settings.home).as_posix(),
+        "stored_image": image,
+        "thumbnail": thumbnail,
         "attributes": {"season": "summer", "price": f"{20 + row}.90"},
         "review_state": "second_look" if second_look else "open",
         "version": 3 if second_look else 1,

@@ -13,6 +13,8 @@ from sqlalchemy import delete, select
 
 from catalog_ai.config import PROJECT_ROOT
 from catalog_ai.errors import CheckpointError, ProcessesError
+from catalog_ai.inference.onnx import onnx_path
+from catalog_ai.model_folder import WEIGHTS
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.classifying import Classifier, model_row
 from catalog_ai.services.crew import Crew
@@ -55,15 +57,15 @@ def test_processes_give_the_answers_that_this_one_gives(
 def test_a_model_file_that_is_damaged_is_said_by_the_processes_too(
     shop: Catalogue, with_onnx: Catalogue, tmp_path: Path
 ) -> None:
-    write_photo(tmp_path / "in" / "a.jpg")
-    assert ingest(with_onnx, tmp_path / "in").added == 1
-    (file,) = (shop.settings.models / model_row(shop, None).version).glob("*.onnx")
+    folder = shop.settings.models / model_row(shop, None).version
+    file = onnx_path(folder, folder / WEIGHTS)
     file.write_bytes(b"no model")
-    write_photo(tmp_path / "in" / "b.jpg", "#204060")
+    write_photo(tmp_path / "in" / "a.jpg")
     with pytest.raises(CheckpointError, match="delete that file, it is written again"):
         ingest(with_onnx, tmp_path / "in")
     file.unlink()
     assert ingest(with_onnx, tmp_path / "in").added == 1
+    assert file.exists()
 
 
 def answers(catalogue: Catalogue) -> dict[str, tuple[np.ndarray, np.ndarray, str]]:
