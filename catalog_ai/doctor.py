@@ -76,13 +76,13 @@ def said_of(repaired: Repaired, damaged: Path) -> str:
     """Return in one line what became of photos that were damaged, empty or gone."""
     if not (repaired.moved or repaired.restored or repaired.waiting.count):
         return "repaired: no stored photo is damaged, empty or gone"
-    said = [f"{repaired.moved:,} damaged photos moved to {damaged}"] if repaired.moved else []
-    said.append(f"{repaired.restored:,} photos brought back from a backup")
+    said = [f"damaged photos moved to {damaged}: {repaired.moved:,}"] if repaired.moved else []
+    said.append(f"brought back from a backup: {repaired.restored:,}")
     waiting = repaired.waiting
     if waiting.count:
         said.append(
-            f"{waiting.count:,} wait for their delivery ({', '.join(waiting.examples)}): ingest it "
-            "again"
+            f"waiting for their delivery, to be ingested again: {waiting.count:,} "
+            f"({', '.join(waiting.examples)})"
         )
     return f"repaired: {'; '.join(said)}"
 

@@ -93,10 +93,9 @@ def test_damaged_photos_are_moved_aside(
     target = tmp_path / "found.json"
     assert code(doctor.main, "--repair", "--json", str(target)) == 1
     (said,) = (line for line in capsys.readouterr().out.splitlines() if line[:8] == "repaired")
-    assert said.startswith(
-        f"repaired: 1 damaged photos moved to {catalogue.settings.damaged}; 0 ph"
-    )
-    assert "; 2 wait for their delivery (images/" in said
+    moved = f"damaged photos moved to {catalogue.settings.damaged}: 1"
+    assert said.startswith(f"repaired: {moved}; brought back from a backup: 0; waiting for")
+    assert "to be ingested again: 2 (images/" in said
     assert json.loads(target.read_text())["repaired"] == {"moved": 1, "restored": 0, "waiting": 2}
     assert (catalogue.settings.damaged / photo.parent.name / photo.name).exists()
     assert code(doctor.main, "--from", str(tmp_path)) == 2
