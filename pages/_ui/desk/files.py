@@ -127,7 +127,7 @@ def download(catalogue: Catalogue, kind: str, label: str, format: str = "csv", *
     if not st.button(label, icon=":material/table_view:", key=f"download.{kind}"):
         return
     try:
-        with st.spinner("Making the file…"):
+        with st.spinner("Making the file…", show_time=True):
             file = exporting.export(catalogue, kind, format, created_by=frame.reviewer(), **part)
     except CatalogError as error:
         st.warning(viewmodels.plain(str(error)), icon=":material/front_hand:")
