@@ -47,7 +47,7 @@ bench: $(INSTALLED_DEV) ## Print every measured figure beside its baseline (abou
 	@$(BIN)/python -m benchmarks.exports
 	@$(BIN)/python -m benchmarks.pages --products 5000,100000
 	@if [ -n "$${CATALOG_TEST_PHOTOS:-}" ]; then \
-	  for name in models ingest article losses label_errors oddity twins; do $(BIN)/python -m benchmarks.$$name; done; else \
+	  for name in models ingest article losses label_errors oddity twins retraining; do $(BIN)/python -m benchmarks.$$name; done; else \
 	  echo "The article's figures need its photos: CATALOG_TEST_PHOTOS=/path/to/them make bench"; fi
 
 reliability: $(INSTALLED_DEV) ## Kill, fill up, crowd and mislead the catalogue, and print every figure (about twenty minutes)

@@ -28,8 +28,17 @@ def parser(name: str, description: str | None) -> ArgumentParser:
 
 def read(data: str | None) -> Source:
     """Return the photos of the folder `data`, by default those of `CATALOG_TEST_PHOTOS`."""
+    return _read(data, "clothing-dataset-small")
+
+
+def feed(data: str | None) -> Source:
+    """Return the delivery in the folder `data`, by default the feed of `CATALOG_TEST_PHOTOS`."""
+    return _read(data, "nightly-feed")
+
+
+def _read(data: str | None, name: str) -> Source:
     given = os.environ.get("CATALOG_TEST_PHOTOS")
-    folder = data or (given and str(Path(given) / "clothing-dataset-small"))
+    folder = data or (given and str(Path(given) / name))
     if not folder:
         sys.exit("no photos: give --data FOLDER, or set CATALOG_TEST_PHOTOS")
     return read_source(Path(folder))

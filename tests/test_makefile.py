@@ -139,8 +139,17 @@ def test_bench_says_what_needs_photos(project: Project) -> None:
 
 def test_bench_measures_on_the_photos_where_there_are_some(project: Project) -> None:
     assert project.make("bench", CATALOG_TEST_PHOTOS="/photos").returncode == 0
-    names = ("models", "ingest", "article", "losses", "label_errors", "oddity", "twins")
-    assert project.calls()[-7:] == [f"-m benchmarks.{name}" for name in names]
+    names = (
+        "models",
+        "ingest",
+        "article",
+        "losses",
+        "label_errors",
+        "oddity",
+        "twins",
+        "retraining",
+    )
+    assert project.calls()[-8:] == [f"-m benchmarks.{name}" for name in names]
 
 
 # Each row of docs/reliability.md, by how it begins → the test that prints its figure.
