@@ -9,8 +9,9 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 INSTALLED_DEV := .venv/.installed-dev
 BESIDE := --numprocesses auto --maxprocesses 4 --dist loadfile
-# Each of them computes alone: threads of several on the same cores wait for each other.
-ALONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
+# Each of them computes alone: threads of several on the same cores wait for each other. Where
+# compiled files may not be kept, each would compile every test anew.
+ALONE := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 PYTHONDONTWRITEBYTECODE=
 # Twice quiet: errors only. Once would print a warning for every package that a mirror lacks.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 

@@ -172,36 +172,33 @@ def test_equal_scores_come_in_the_order_of_ids(catalogue: Catalogue, seeded: See
     assert ids(catalogue) == sorted(seeded.wrong_ids)
 
 
-@pytest.mark.parametrize("queue", QUEUES)
-def test_each_queue_holds_who_belongs_there(
-    catalogue: Catalogue, seeded: Seeded, queue: str
-) -> None:
+def test_each_queue_holds_who_belongs_there(catalogue: Catalogue, seeded: Seeded) -> None:
     disturb(catalogue, seeded)
-    expected = members(catalogue, seeded, queue)
-    assert expected, "the test catalogue should have one of every kind"
-    page = review_queue(catalogue, Filter(queue), per_page=50)
-    assert {item.product_id for item in page.items} == expected
-    assert page.total == len(expected) == review.progress(catalogue).by_queue[queue]
-    for category in (*CLASSES, "Polo"):
-        part = review_queue(catalogue, Filter(queue, category=category), per_page=50)
+    counted = review.progress(catalogue).by_queue
+    for queue in QUEUES:
+        expected = members(catalogue, seeded, queue)
+        assert expected, f"the test catalogue should have one in {queue}"
+        page = review_queue(catalogue, Filter(queue), per_page=50)
+        assert {item.product_id for item in page.items} == expected, queue
+        assert page.total == len(expected) == counted[queue], queue
         labels = {item.product_id: item.label for item in page.items}
-        assert {item.product_id for item in part.items} == {
-            product for product, label in labels.items() if label == category
-        }
-        assert part.total == len(part.items)
+        for category in (*CLASSES, "Polo"):
+            part = review_queue(catalogue, Filter(queue, category=category), per_page=50)
+            assert {item.product_id for item in part.items} == {
+                product for product, label in labels.items() if label == category
+            }, (queue, category)
+            assert part.total == len(part.items), (queue, category)
 
 
-@pytest.mark.parametrize("queue", QUEUES)
-def test_one_item_says_which_queue_it_is_in(
-    catalogue: Catalogue, seeded: Seeded, queue: str
-) -> None:
+def test_one_item_says_which_queue_it_is_in(catalogue: Catalogue, seeded: Seeded) -> None:
     disturb(catalogue, seeded)
-    for product_id in ids(catalogue, queue):
-        item = review.product_item(catalogue, product_id)
-        assert item is not None
-        # It may be odd or a twin besides; that it is decided says more than that it is in doubt.
-        special = {"odd", "twins", "all"}
-        assert queue in special or item.reason == {"disputed": "decided"}.get(queue, queue)
+    # It may be odd or a twin besides; that it is decided says more than that it is in doubt.
+    special = {"odd", "twins", "all"}
+    for queue in QUEUES:
+        for product_id in ids(catalogue, queue):
+            item = review.product_item(catalogue, product_id)
+            assert item is not None
+            assert queue in special or item.reason == {"disputed": "decided"}.get(queue, queue)
 
 
 def test_pages_cover_the_queue_once_and_clamp(catalogue: Catalogue) -> None:
