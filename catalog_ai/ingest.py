@@ -47,7 +47,6 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="{few,any}",
         nargs="?",
         const="few",
-        default="",
         help="hide products that SOURCE no longer has; 'few' (the default) refuses to hide more "
         "than half of the catalogue",
     )
@@ -80,7 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
                 only=frozenset(options.only),
                 limit=options.limit,
                 dry_run=options.dry_run,
-                retire_missing=options.retire_missing,
+                retire_missing=options.retire_missing or "",
                 page=str(Path(options.html).resolve()) if options.html else "",
                 engine=options.engine,
                 address=options.address or "",
