@@ -339,7 +339,9 @@ def _sign(label: str | None, item: QueueItem) -> tuple[str, str]:
     """Return whether a look-alike's label agrees with the item's, in words and as a class."""
     if label == item.label:
         return "✓ same label", "agree"
-    return ("→ as suggested" if label == item.suggestion else "✗ other label"), "disagree"
+    if label == item.suggestion:
+        return "→ as suggested", "disagree"
+    return "another label", "muted"
 
 
 def photo(path: Path) -> str:
