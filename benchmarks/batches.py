@@ -10,15 +10,12 @@ makes again and again meanwhile, about a product that is left out. `--server` do
 PostgreSQL that it starts, set up like that of the tests: it does not wait for the disk.
 """
 
-import argparse
 import multiprocessing
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
-from pathlib import Path
 from time import perf_counter, process_time, sleep
 from typing import Any
 
@@ -26,14 +23,14 @@ import numpy as np
 from sqlalchemy import event, insert
 from sqlalchemy.orm import Session
 
-from benchmarks.databases import database
+from benchmarks.databases import made_up
 from benchmarks.photos import CLASSES
-from catalog_ai.config import Settings, settings
+from catalog_ai.config import Settings
 from catalog_ai.services import batching, renaming, review
 from catalog_ai.services.catalogue import Catalogue, open_catalogue
 from catalog_ai.services.deciding import decide
 from catalog_ai.services.review import Filter
-from db.engine import is_file, write
+from db.engine import write
 from db.schema import Assessment, LabelScore, ModelVersion, Product
 from db.vectors import to_blob
 
@@ -212,17 +209,8 @@ def _line(catalogue: Catalogue, held: Held, name: str, act: Callable[[], int]) -
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--products", type=int, default=100_000, help="default: %(default)s")
-    parser.add_argument("--server", action="store_true", help="on a PostgreSQL of its own")
-    options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as home, database(options.server):
-        catalogue = open_catalogue(settings(home=Path(home)))
-        fill(catalogue, options.products)
-        where = "SQLite" if is_file(catalogue.engine) else "PostgreSQL"
-        print(f"{options.products:,} products on {where}")
+    with made_up(__doc__, arguments, fill) as catalogue:
         measure(catalogue)
-        catalogue.engine.dispose()
 
 
 if __name__ == "__main__":

@@ -10,14 +10,11 @@ pyarrow made from dictionaries; both must come to the same bytes. Prints the sec
 how many the processor worked, database server left out. `--server` does the same on a PostgreSQL.
 """
 
-import argparse
 import csv
 import io
 import json
-import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
-from pathlib import Path
 from time import perf_counter, process_time
 from typing import Any
 
@@ -25,16 +22,15 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, aliased
 
 from benchmarks.batches import fill
-from benchmarks.databases import database
-from catalog_ai.config import settings
+from benchmarks.databases import made_up
 from catalog_ai.services import batching, change_rows, evidence
-from catalog_ai.services.catalogue import Catalogue, open_catalogue
+from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.cells import NUMBER, arrow_type, harmless
 from catalog_ai.services.export_rows import TABLES
 from catalog_ai.services.review import Filter, Sort
 from catalog_ai.services.table_files import FORMATS, Columns, Row, table_file
 from catalog_ai.services.training_folder import LEFT_OUT, Places
-from db.engine import is_file, read
+from db.engine import read
 from db.pieces import in_parts
 from db.queries import decisions, models, review
 from db.schema import Decision, LabelScore, Product
@@ -212,23 +208,19 @@ def _timed(
     return result, perf_counter() - start, process_time() - spent
 
 
+def _decided(catalogue: Catalogue, count: int) -> None:
+    """Fill the catalogue, and accept what is suggested for all that looks wrong."""
+    fill(catalogue, count)
+    shown = batching.preview(catalogue, Filter(), "accept")
+    batching.decide_all(
+        *(catalogue, Filter(), "accept"), shown=shown, reviewer="Ana", request_key="all"
+    )
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the benchmark."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--products", type=int, default=100_000, help="default: %(default)s")
-    parser.add_argument("--server", action="store_true", help="on a PostgreSQL of its own")
-    options = parser.parse_args(arguments)
-    with tempfile.TemporaryDirectory() as home, database(options.server):
-        catalogue = open_catalogue(settings(home=Path(home)))
-        fill(catalogue, options.products)
-        shown = batching.preview(catalogue, Filter(), "accept")
-        batching.decide_all(
-            *(catalogue, Filter(), "accept"), shown=shown, reviewer="Ana", request_key="all"
-        )
-        where = "SQLite" if is_file(catalogue.engine) else "PostgreSQL"
-        print(f"{options.products:,} products on {where}")
+    with made_up(__doc__, arguments, _decided) as catalogue:
         measure(catalogue)
-        catalogue.engine.dispose()
 
 
 if __name__ == "__main__":

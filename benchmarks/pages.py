@@ -31,14 +31,14 @@ from typing import Any
 import numpy as np
 from sqlalchemy import delete, select
 
-from benchmarks.databases import database
+from benchmarks.databases import database, kind_of
 from benchmarks.page_catalogues import fill, real
 from benchmarks.page_keys import in_browser
 from catalog_ai.config import PROJECT_ROOT
 from catalog_ai.services import review, shop
 from catalog_ai.services.catalogue import Catalogue
 from catalog_ai.services.neighbours import load_index
-from db.engine import is_file, read, write
+from db.engine import read, write
 from db.schema import Claim, Embedding
 
 GOAL = {5_000: 150, 100_000: 150, 1_000_000: 300}  # milliseconds, 95th percentile
@@ -180,8 +180,8 @@ def _filled(home: Path, count: int) -> Catalogue:
     catalogue = real(home)
     start = perf_counter()
     fill(catalogue, count)
-    where = "SQLite" if is_file(catalogue.engine) else "PostgreSQL"
     taken = perf_counter() - start
+    where = kind_of(catalogue)
     print(f"\n{count:,} products on {where}, filled in {taken:.0f} s", file=sys.stderr)
     return catalogue
 

@@ -153,15 +153,9 @@ def _stays(path: Path, size: int, newer: Path | None) -> bool:
     return newer is None or not _is_repaired(newer, path)
 
 
-def _is_repaired(path: Path, other: Path) -> bool:
-    """Whether a stored copy is what its name says, and an older one is not."""
-    checksum = named_after(path)[1]
-    return (
-        bool(checksum)
-        and _is_newer(path, other)
-        and checksum_of(other.read_bytes()) != checksum
-        and checksum_of(path.read_bytes()) == checksum
-    )
+def _is_repaired(path: Path, older: Path) -> bool:
+    """Whether a stored copy is what its name says, and an older one of that name is not."""
+    return _is_newer(path, older) and not _is_whole(older) and _is_whole(path)
 
 
 def _is_whole(path: Path) -> bool:

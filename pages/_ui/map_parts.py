@@ -139,9 +139,7 @@ def show_selection(
             f"<b>{viewmodels.escaped(first.label)}</b><br>"
             f"{viewmodels.escaped(first.title or first.sku)}</div>"
         )
-        page, label, icon = parts.REVIEW
-        query = {"item": str(first.product_id)}
-        st.page_link(page, label=label, icon=icon, query_params=query)
+        parts.product_link(first.product_id, parts.REVIEW)
     if len(ids) > 1:
         more = f", the first {SHOWN} shown" if len(ids) > SHOWN else ""
         st.subheader(f"{viewmodels.count(len(ids), 'product')}{more}")

@@ -100,9 +100,13 @@ def cards(
                     f"<b>{viewmodels.escaped(card.label)}</b>{words}"
                     f"<div class='clip'>{viewmodels.escaped(card.title or card.sku)}</div></div>"
                 )
-                page, label, icon = link
-                query = {"item": str(card.product_id)}
-                st.page_link(page, label=label, icon=icon, query_params=query)
+                product_link(card.product_id, link)
+
+
+def product_link(product_id: int, link: tuple[str, str, str]) -> None:
+    """Draw a link to a product on another page, `SIMILAR` or `REVIEW`."""
+    page, label, icon = link
+    st.page_link(page, label=label, icon=icon, query_params={"item": str(product_id)})
 
 
 def pager(pages: int, *, key: str, **options: Any) -> int:
